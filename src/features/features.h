@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a message and a filter's findings to features.
+ *
+ * Named features (symbols and metatokens) have names that are stable for ever
+ * and get slots from the registry. Text features are hashed with the
+ * installation's key into a fixed number of slots a family and never enter
+ * the registry. docs/features.md lists them all.
+ */
+#ifndef ND_FEATURES_FEATURES_H
+#define ND_FEATURES_FEATURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "features/registry.h"
+#include "mail/message.h"
+#include "mail/scan.h"
+
+/* Numbers are written into samples and models: never change or reuse one.
+ * id, name, group for --families (symbols, metatokens, text) */
+#define ND_FAMILY_MAP(X)                       \
+    X(SYMBOLS, 0, "symbols", SYMBOLS)          \
+    X(METATOKENS, 1, "metatokens", METATOKENS) \
+    X(WORDS, 2, "words", TEXT)                 \
+    X(PAIRS, 3, "pairs", TEXT)                 \
+    X(GRAMS, 4, "grams", TEXT)                 \
+    X(STRUCTURE, 5, "structure", TEXT)         \
+    X(URLS, 6, "urls", TEXT)                   \
+    X(HEADERS, 7, "headers", TEXT)             \
+    X(HEADER_GRAMS, 8, "header_grams", TEXT)
+
+enum nd_family {
+#define ND_FAMILY_ENUM(name, id, text, group) ND_FAMILY_##name = (id),
+    ND_FAMILY_MAP(ND_FAMILY_ENUM)
+#undef ND_FAMILY_ENUM
+        ND_FAMILY_COUNT
+};
+
+/* Masks of families. */
+#define ND_GROUP_SYMBOLS (1U << ND_FAMILY_SYMBOLS)
+#define ND_GROUP_METATOKENS (1U << ND_FAMILY_METATOKENS)
+#define ND_GROUP_ALL ((1U << ND_FAMILY_COUNT) - 1U)
+#define ND_GROUP_TEXT (ND_GROUP_ALL & ~(ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS))
+
+/* Facts of a family: static, never NULL for a valid family. */
+struct nd_family_info {
+    const char *name;
+    bool is_text;
+    uint32_t slot_bits;    /* text: slots are below 2^slot_bits */
+    uint32_t first_column; /* of a text family in the network */
+    uint32_t max_features; /* a message; the first ones met are kept */
+};
+const struct nd_family_info *nd_family(enum nd_family family);
+
+/* Columns taken by text features; registry slot s has column this + s. */
+uint32_t nd_text_columns(void);
+
+/* "symbols,metatokens,text", or single families, to a mask. ND_USAGE names
+ * the word that is none. */
+enum nd_status nd_families_parse(const char *text, struct nd_error *error,
+                                 uint32_t *mask_r) ND_MUST_CHECK;
+
+/* A named feature before it has a slot. */
+struct nd_named_feature {
+    const char *name; /* "symbol:BAYES_99", "score:BAYES_99", "meta:size" */
+    float value;      /* finite */
+};
+
+/* A text family's slots: ascending, unique; each is present (1). */
+struct nd_slot_list {
+    const uint32_t *slots;
+    uint32_t count;
+};
+
+/* All features of one message. Memory is the arena's. */
+struct nd_features {
+    uint32_t families; /* mask of those looked for: a family can be looked for
+                          and be empty */
+    const struct nd_named_feature *named;
+    size_t named_count;
+    struct nd_slot_list text[ND_FAMILY_COUNT]; /* by family; not text: empty */
+    uint8_t key_id[ND_KEY_ID_BYTES];
+    /* with ND_EXTRACT_NAMES: what each slot of text[f] was, in its order;
+     * the first one where several fell into one slot; else NULL */
+    const char *const *text_names[ND_FAMILY_COUNT];
+};
+
+#define ND_EXTRACT_NAMES 1U
+
+/* Extracts the families of mask. message may be NULL (findings alone: then
+ * only symbols, and metatokens given by name in extra); scan may be NULL
+ * (message->scan is used if it has any). excluded (may be NULL) are symbol
+ * names that are never learned from: our own. Thread-safe with an arena of its
+ * own. Never fails on content. */
+struct nd_extract_options {
+    uint32_t families;
+    uint32_t flags;
+    const char *const *excluded;
+    size_t excluded_count;
+    const struct nd_named_feature *extra;
+    size_t extra_count;
+};
+void nd_features_extract(const struct nd_message *message,
+                         const struct nd_scan *scan, const struct nd_key *key,
+                         const struct nd_extract_options *options,
+                         struct nd_arena *arena,
+                         struct nd_features *features_r);
+
+/* A stored or fresh sample's features by slot: what the network's input is
+ * built from. named slots are registry slots. */
+struct nd_slotted {
+    uint32_t families;
+    const uint32_t *named_slots; /* ascending, unique */
+    const float *named_values;
+    uint32_t named_count;
+    struct nd_slot_list text[ND_FAMILY_COUNT];
+};
+
+/* Looks the named features up; unknown ones are left out and counted in
+ * unknown_r (may be NULL). Memory is the arena's. Thread-safe. */
+void nd_features_resolve(const struct nd_features *features,
+                         const struct nd_registry *registry,
+                         struct nd_arena *arena, struct nd_slotted *slotted_r,
+                         size_t *unknown_r);
+
+/* How families are brought together so that none drowns the others; kept in
+ * the model's extra bytes, so that an old model is fed as it was trained. */
+struct nd_scaling {
+    float weight[ND_FAMILY_COUNT]; /* a text family's vector has this length */
+    uint32_t families;             /* families that are fed at all */
+};
+void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r);
+void nd_scaling_write(const struct nd_scaling *scaling,
+                      struct nd_buffer *buffer);
+enum nd_status nd_scaling_read(struct nd_reader *reader, struct nd_error *error,
+                               struct nd_scaling *scaling_r) ND_MUST_CHECK;
+
+/* The network's input: columns with values. Arrays are the arena's. */
+struct nd_input {
+    uint32_t count;
+    uint32_t *columns;
+    float *values;
+};
+void nd_features_input(const struct nd_slotted *slotted,
+                       const struct nd_scaling *scaling, struct nd_arena *arena,
+                       struct nd_input *input_r);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine: one rule under one settings name at work on a store. It turns
+ * messages into samples and verdicts, trains, and takes up newer models.
+ */
+#ifndef ND_LEARN_ENGINE_H
+#define ND_LEARN_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "features/features.h"
+#include "learn/rule.h"
+#include "mail/message.h"
+#include "nn/model.h"
+#include "store/store.h"
+
+struct nd_engine;
+
+/* store is borrowed and outlives the engine; rule is copied. key_file_key (may
+ * be NULL) replaces the store's key. Loads key, registry and live model; a
+ * store without a model is no failure, and a model that cannot be read leaves
+ * generation 0 with the reason in nd_engine_model_problem. */
+enum nd_status nd_engine_create(struct nd_store *store,
+                                const struct nd_rule *rule,
+                                const struct nd_key *key_file_key,
+                                struct nd_error *error,
+                                struct nd_engine **engine_r) ND_MUST_CHECK;
+void nd_engine_destroy(struct nd_engine **engine);
+
+/* ---- scoring ---- */
+
+enum nd_verdict_kind { ND_UNSURE, ND_VERDICT_HAM, ND_VERDICT_SPAM };
+struct nd_verdict {
+    double probability; /* 0.5 without a model */
+    enum nd_verdict_kind kind;
+    const char *symbol;  /* the rule's, or "" when unsure */
+    double weight;       /* 0 when unsure or observing */
+    uint64_t generation; /* 0: no model */
+    double log_odds;
+};
+const char *nd_verdict_name(enum nd_verdict_kind kind);
+
+/* Scores a message (may be NULL) with findings (may be NULL). Takes no lock
+ * and never asks the store. Thread-safe with an arena of its own. */
+void nd_engine_score(struct nd_engine *engine, const struct nd_message *message,
+                     const struct nd_scan *scan, struct nd_arena *arena,
+                     struct nd_verdict *verdict_r);
+
+struct nd_reason {
+    const char *name; /* "word:unsubscribe", "symbol:BAYES_99" */
+    enum nd_family family;
+    double change; /* in log-odds; positive speaks for spam */
+};
+/* The features that weighed most, by absolute change; at most limit. Memory
+ * from arena. */
+void nd_engine_explain(struct nd_engine *engine,
+                       const struct nd_message *message,
+                       const struct nd_scan *scan, size_t limit,
+                       struct nd_arena *arena, struct nd_verdict *verdict_r,
+                       const struct nd_reason **reasons_r, size_t *count_r);
+
+/* Takes up a newer live model if the store has one. changed_r may be NULL. */
+enum nd_status nd_engine_refresh(struct nd_engine *engine,
+                                 struct nd_error *error,
+                                 bool *changed_r) ND_MUST_CHECK;
+const struct nd_model *nd_engine_model(const struct nd_engine *engine);
+const char *nd_engine_model_problem(const struct nd_engine *engine);
+
+/* ---- learning ---- */
+
+struct nd_lesson {
+    enum nd_class label;
+    enum nd_source source;
+    int64_t label_ms;      /* 0: now */
+    bool by_received_date; /* import: the message's time is its Received's */
+};
+
+/* Messages are gathered and put in batches: results are told to the callback,
+ * in order, from nd_engine_learn or nd_engine_flush, once they are durable. */
+typedef void nd_learned_callback(const char *path,
+                                 const struct nd_put_result *result,
+                                 void *context);
+enum nd_status nd_engine_learn(struct nd_engine *engine, const char *path,
+                               const struct nd_message *message,
+                               const struct nd_scan *scan,
+                               const struct nd_lesson *lesson,
+                               nd_learned_callback *callback, void *context,
+                               struct nd_error *error) ND_MUST_CHECK;
+enum nd_status nd_engine_flush(struct nd_engine *engine,
+                               nd_learned_callback *callback, void *context,
+                               struct nd_error *error) ND_MUST_CHECK;
+
+/* Whether and as what autolearn takes a scanned message (S9). ND_NOTHING with
+ * the reason in reason_r where it does not. */
+enum nd_status nd_engine_autolearn(const struct nd_engine *engine,
+                                   const struct nd_message *message,
+                                   const struct nd_scan *scan,
+                                   struct nd_lesson *lesson_r,
+                                   enum nd_refusal *reason_r) ND_MUST_CHECK;
+
+/* ---- training ---- */
+
+struct nd_training_report {
+    enum nd_decision decision;
+    uint64_t generation; /* when promoted */
+    char reason[256];
+    struct nd_model_figures candidate; /* held-out figures */
+    bool had_live;
+    double live_log_loss, live_recall; /* on the same samples; NaN without */
+    double seconds;
+    uint64_t seed;
+};
+typedef bool nd_training_progress(double done, double loss, const char *stage,
+                                  void *context);
+
+/* Trains now: lease, snapshot, child, judgement, publish or finish. ND_NOTHING
+ * with the reason where there is nothing to train (too few of a class), ND_BUSY
+ * where another holds the lease (named in error). progress may be NULL; false
+ * from it stops the child and releases the lease (ND_CANCELLED). Under
+ * learn_mode balanced with force false the seed's conditions hold. */
+enum nd_status nd_engine_train(
+    struct nd_engine *engine, bool force, nd_training_progress *progress,
+    void *context, struct nd_error *error,
+    struct nd_training_report *report_r) ND_MUST_CHECK;
+
+/* Whether a training is due now by the rule's settings (design, point 4).
+ * why_r (at least 128 bytes) says why or why not. */
+enum nd_status nd_engine_due(struct nd_engine *engine, struct nd_error *error,
+                             bool *due_r, char *why_r,
+                             size_t why_size) ND_MUST_CHECK;
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The network: a sparse first layer, dense hidden layers with leaky rectified
+ * linear units, one logistic output, and, if asked for, a linear path from the
+ * inputs straight to the output (Cheng et al., "Wide & Deep Learning", 2016),
+ * which learns what single features say while the hidden layers learn what
+ * they say together.
+ *
+ *     h1 = act(b1 + sum_j x_j * W1[j])             (units[0])
+ *     hk = act(bk + Wk h(k-1))                     (units[k-1])
+ *     z  = b + v . h_last + sum_j x_j * u[j]       (log-odds of spam)
+ */
+#ifndef ND_NN_NETWORK_H
+#define ND_NN_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "nn/dataset.h"
+
+#define ND_MAX_LAYERS 4
+#define ND_MAX_UNITS 4096
+#define ND_MAX_INPUTS (1U << 24)
+
+struct nd_shape {
+    uint32_t inputs;               /* columns, up to ND_MAX_INPUTS */
+    uint32_t layers;               /* hidden layers, 0 (linear) to 4 */
+    uint32_t units[ND_MAX_LAYERS]; /* width of each, up to ND_MAX_UNITS */
+    bool wide;                     /* the linear path; implied by 0 layers */
+};
+
+/* Immutable while it scores: any number of threads may share it. */
+struct nd_network;
+
+/* A network with weights drawn from seed (He et al. 2015, scaled for sparse
+ * rows). ND_LIMIT where the shape passes a limit above. */
+enum nd_status nd_network_create(const struct nd_shape *shape, uint64_t seed,
+                                 struct nd_error *error,
+                                 struct nd_network **network_r) ND_MUST_CHECK;
+void nd_network_destroy(struct nd_network **network);
+struct nd_shape nd_network_shape(const struct nd_network *network);
+
+/* Log-odds of spam for one vector. Columns at or beyond the network's inputs
+ * are left out: they came after it was trained. Takes no memory but stack,
+ * never fails; the answer is finite for finite input. Thread-safe. */
+float nd_network_score(const struct nd_network *network,
+                       const struct nd_sparse *vector);
+
+/* For each entry of the vector, the change in log-odds that taking that entry
+ * alone away would undo: z(x) - z(x without entry). changes_r holds
+ * vector->count floats. Thread-safe. */
+void nd_network_contributions(const struct nd_network *network,
+                              const struct nd_sparse *vector, float *changes_r);
+
+/* Name of the kernel set in use ("scalar", "avx2", "avx512", "neon"), chosen
+ * once from the processor; NEURALD_KERNEL in the environment overrides it with
+ * one that the processor has. */
+const char *nd_kernel_name(void);
+
+/* Appends the network to buffer in the model file's encoding (docs/formats/
+ * model.md); weights of the first layer as 16-bit or 8-bit numbers. */
+void nd_network_write(const struct nd_network *network,
+                      struct nd_buffer *buffer);
+
+/* Reads what nd_network_write wrote. Every length is checked before memory is
+ * taken. ND_DATA where it is malformed or a weight is not finite. */
+enum nd_status nd_network_read(struct nd_reader *reader, struct nd_error *error,
+                               struct nd_network **network_r) ND_MUST_CHECK;
+
+#endif
