@@ -69,7 +69,7 @@ enum nd_status nd_fail_errno(struct nd_error *error, const char *format, ...)
 const char *nd_status_text(enum nd_status status);
 
 /* The status's short name in lower case ("no_input"), for JSON, metrics and
- * logs; static, never NULL. */
+ * logs; never NULL, valid until this thread asks again. */
 const char *nd_status_name(enum nd_status status);
 
 /* The exit status of a program that ends with status: 0, 1, or one of

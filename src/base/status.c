@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Turns a status into words, and words into the caller's error buffer. The
+ * table is ND_STATUS_MAP; nothing here knows what any status is used for.
+ */
+#include "base/status.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT_ONE(name, exit_status, words) +1
+static const size_t status_count = 0 ND_STATUS_MAP(COUNT_ONE);
+
+static const char *const status_names[] = {
+#define STATUS_NAME(name, exit_status, words) [ND_##name] = #name,
+    ND_STATUS_MAP(STATUS_NAME)};
+
+static const char *const status_words[] = {
+#define STATUS_WORDS(name, exit_status, words) [ND_##name] = (words),
+    ND_STATUS_MAP(STATUS_WORDS)};
+
+static const int status_exits[] = {
+#define STATUS_EXIT(name, exit_status, words) [ND_##name] = (exit_status),
+    ND_STATUS_MAP(STATUS_EXIT)};
+
+/* Parts of an error may come from a message: nothing in it may move a
+ * terminal's cursor or start a line of its own in a log. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < 0x20 || byte == 0x7f)
+            *text = '?';
+    }
+}
+
+enum nd_status nd_fail(struct nd_error *error, enum nd_status status,
+                       const char *format, ...)
+{
+    if (error == NULL)
+        return status;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
+    va_end(arguments);
+    make_printable(error->text);
+    return status;
+}
+
+static enum nd_status status_of_errno(int number)
+{
+    switch (number) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ND_PERMISSION;
+    case ENOENT:
+    case ENOTDIR:
+        return ND_NO_INPUT;
+    case ENOSPC:
+    case EDQUOT:
+        return ND_FULL;
+    default:
+        return ND_IO;
+    }
+}
+
+enum nd_status nd_fail_errno(struct nd_error *error, const char *format, ...)
+{
+    int number = errno;
+    enum nd_status status = status_of_errno(number);
+    if (error == NULL)
+        return status;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(error->text, sizeof(error->text), format, arguments);
+    va_end(arguments);
+    char reason[128];
+    const char *words = strerror_r(number, reason, sizeof(reason));
+    if (length >= 0 && (size_t)length < sizeof(error->text))
+        (void)snprintf(error->text + length,
+                       sizeof(error->text) - (size_t)length, ": %s", words);
+    make_printable(error->text);
+    return status;
+}
+
+const char *nd_status_text(enum nd_status status)
+{
+    return (size_t)status < status_count ? status_words[status]
+                                         : "unknown status";
+}
+
+#define LOWER_NAME_BYTES 24
+
+const char *nd_status_name(enum nd_status status)
+{
+    static _Thread_local char lower[LOWER_NAME_BYTES];
+    if ((size_t)status >= status_count)
+        return "unknown";
+    const char *name = status_names[status];
+    size_t i = 0;
+    for (; name[i] != '\0' && i + 1 < sizeof(lower); i++) {
+        char letter = name[i];
+        lower[i] = letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a')
+                                                  : letter;
+    }
+    lower[i] = '\0';
+    return lower;
+}
+
+int nd_status_exit(enum nd_status status)
+{
+    return (size_t)status < status_count ? status_exits[status]
+                                         : status_exits[ND_INTERNAL];
+}
