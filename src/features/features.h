@@ -53,13 +53,14 @@ struct nd_family_info {
     const char *name;
     bool is_text;
     uint32_t slot_bits;    /* text: slots are below 2^slot_bits */
-    uint32_t first_column; /* of a text family in the network */
     uint32_t max_features; /* a message; the first ones met are kept */
 };
 const struct nd_family_info *nd_family(enum nd_family family);
 
-/* Columns taken by text features; registry slot s has column this + s. */
-uint32_t nd_text_columns(void);
+/* Columns that the text families of mask take in a network that is fed these
+ * families: first the text families in the order of their numbers, then the
+ * registry, so that slot s of the registry has column this + s. */
+uint32_t nd_text_columns(uint32_t families);
 
 /* "symbols,metatokens,text", or single families, to a mask. ND_USAGE names
  * the word that is none. */
@@ -150,5 +151,11 @@ struct nd_input {
 void nd_features_input(const struct nd_slotted *slotted,
                        const struct nd_scaling *scaling, struct nd_arena *arena,
                        struct nd_input *input_r);
+
+/* Whose a column is, the inverse of nd_features_input, for explanations: the
+ * text family and its slot; or ND_FAMILY_SYMBOLS and the slot in the registry,
+ * whose name tells symbols ("symbol:", "score:") from metatokens ("meta:"). */
+enum nd_family nd_input_place(const struct nd_scaling *scaling, uint32_t column,
+                              uint32_t *slot_r);
 
 #endif
