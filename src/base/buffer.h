@@ -27,6 +27,9 @@ void nd_buffer_clear(struct nd_buffer *buffer); /* keeps the memory */
  * The caller writes there and adds to length. */
 uint8_t *nd_buffer_reserve(struct nd_buffer *buffer, size_t extra);
 
+/* Each appends to the end: bytes, text without its NUL, formatted text, and
+ * numbers in little-endian order. data is copied and may not lie inside
+ * buffer. */
 void nd_buffer_append(struct nd_buffer *buffer, const void *data,
                       size_t length);
 void nd_buffer_append_text(struct nd_buffer *buffer, const char *text);
@@ -57,8 +60,12 @@ struct nd_reader {
     bool failed;
 };
 
+/* Starts at the first byte of data, which outlives the reader. */
 void nd_reader_init(struct nd_reader *reader, const void *data, size_t length);
+/* Bytes from the position to the end; 0 once failed. */
 size_t nd_reader_left(const struct nd_reader *reader);
+/* The next number, and the position moves past it. A varint of more than 64
+ * bits fails. */
 uint8_t nd_reader_u8(struct nd_reader *reader);
 uint16_t nd_reader_u16(struct nd_reader *reader);
 uint32_t nd_reader_u32(struct nd_reader *reader);

@@ -116,8 +116,8 @@ bool nd_unhex(const char *text, uint8_t *data_r, size_t length)
             return false;
     }
     for (size_t i = 0; i < length; i++)
-        data_r[i] = (uint8_t)(digit_value(text[2 * i]) << 4 |
-                              digit_value(text[2 * i + 1]));
+        data_r[i] = (uint8_t)((unsigned)digit_value(text[2 * i]) << 4 |
+                              (unsigned)digit_value(text[2 * i + 1]));
     return true;
 }
 

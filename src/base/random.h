@@ -15,7 +15,9 @@ struct nd_random {
     uint64_t state[4];
 };
 
+/* The same seed gives the same numbers on every machine. */
 void nd_random_seed(struct nd_random *random, uint64_t seed);
+/* The next 64 bits. */
 uint64_t nd_random_u64(struct nd_random *random);
 /* Uniform in [0, bound), without bias; bound must not be 0. */
 uint64_t nd_random_below(struct nd_random *random, uint64_t bound);

@@ -5,13 +5,12 @@
  */
 #include "base/status.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define COUNT_ONE(name, exit_status, words) +1
-static const size_t status_count = 0 ND_STATUS_MAP(COUNT_ONE);
 
 static const char *const status_names[] = {
 #define STATUS_NAME(name, exit_status, words) [ND_##name] = #name,
@@ -25,6 +24,9 @@ static const int status_exits[] = {
 #define STATUS_EXIT(name, exit_status, words) [ND_##name] = (exit_status),
     ND_STATUS_MAP(STATUS_EXIT)};
 
+static const size_t status_count =
+    sizeof(status_exits) / sizeof(status_exits[0]);
+
 /* Parts of an error may come from a message: nothing in it may move a
  * terminal's cursor or start a line of its own in a log. */
 static void make_printable(char *text)
@@ -36,6 +38,17 @@ static void make_printable(char *text)
     }
 }
 
+/* By way of a copy, since the error's old text may be among the arguments of
+ * a caller that adds where it happened. */
+static int compose(struct nd_error *error, const char *format,
+                   va_list arguments)
+{
+    char text[ND_ERROR_BYTES] = "";
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    memcpy(error->text, text, sizeof(text));
+    return length;
+}
+
 enum nd_status nd_fail(struct nd_error *error, enum nd_status status,
                        const char *format, ...)
 {
@@ -43,7 +56,7 @@ enum nd_status nd_fail(struct nd_error *error, enum nd_status status,
         return status;
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
+    (void)compose(error, format, arguments);
     va_end(arguments);
     make_printable(error->text);
     return status;
@@ -75,7 +88,7 @@ enum nd_status nd_fail_errno(struct nd_error *error, const char *format, ...)
         return status;
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(error->text, sizeof(error->text), format, arguments);
+    int length = compose(error, format, arguments);
     va_end(arguments);
     char reason[128];
     const char *words = strerror_r(number, reason, sizeof(reason));
@@ -92,22 +105,26 @@ const char *nd_status_text(enum nd_status status)
                                          : "unknown status";
 }
 
-#define LOWER_NAME_BYTES 24
+#define LOWER_NAME_BYTES 16
+
+static char lower_names[sizeof(status_names) / sizeof(status_names[0])]
+                       [LOWER_NAME_BYTES];
+
+static void fill_lower_names(void)
+{
+    for (size_t i = 0; i < status_count; i++) {
+        for (size_t at = 0;
+             status_names[i][at] != '\0' && at + 1 < LOWER_NAME_BYTES; at++)
+            lower_names[i][at] =
+                (char)tolower((unsigned char)status_names[i][at]);
+    }
+}
 
 const char *nd_status_name(enum nd_status status)
 {
-    static _Thread_local char lower[LOWER_NAME_BYTES];
-    if ((size_t)status >= status_count)
-        return "unknown";
-    const char *name = status_names[status];
-    size_t i = 0;
-    for (; name[i] != '\0' && i + 1 < sizeof(lower); i++) {
-        char letter = name[i];
-        lower[i] = letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a')
-                                                  : letter;
-    }
-    lower[i] = '\0';
-    return lower;
+    static pthread_once_t filled = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&filled, fill_lower_names);
+    return (size_t)status < status_count ? lower_names[status] : "unknown";
 }
 
 int nd_status_exit(enum nd_status status)

@@ -55,7 +55,7 @@ struct nd_error {
 /* Formats a sentence into error (which may be NULL) and returns status, so
  * that a failing function can end with `return nd_fail(error, ND_DATA, ...)`.
  * Control characters in the formatted text become '?', since parts of it may
- * come from a message. Thread-safe. */
+ * come from a message. error->text may be among the arguments. Thread-safe. */
 enum nd_status nd_fail(struct nd_error *error, enum nd_status status,
                        const char *format, ...) ND_PRINTF(3, 4);
 
