@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a message and a filter's findings to all features asked for. The work
+ * is done by the extractors of this folder; here stands what is looked for
+ * when.
+ */
+#include <string.h>
+
+#include "features/collect.h"
+#include "features/named.h"
+#include "features/text.h"
+
+static const struct nd_scan *findings(const struct nd_message *message,
+                                      const struct nd_scan *scan)
+{
+    if (scan != NULL) {
+        return scan;
+    }
+    return message != NULL && message->scan.count > 0 ? &message->scan : NULL;
+}
+
+static void extract_named(const struct nd_message *message,
+                          const struct nd_scan *scan,
+                          const struct nd_extract_options *options,
+                          struct nd_arena *arena, struct nd_features *features)
+{
+    struct nd_named_list list = {.arena = arena};
+    if ((options->families & ND_GROUP_SYMBOLS) && scan != NULL) {
+        nd_collect_symbols(&list, scan, options);
+        features->families |= ND_GROUP_SYMBOLS;
+    }
+    if (options->families & ND_GROUP_METATOKENS) {
+        if (message != NULL) {
+            nd_collect_metatokens(&list, message);
+        }
+        for (size_t i = 0; i < options->extra_count; i++) {
+            nd_named_add(&list, options->extra[i].name,
+                         options->extra[i].value);
+        }
+        if (message != NULL || options->extra_count > 0) {
+            features->families |= ND_GROUP_METATOKENS;
+        }
+    }
+    features->named = list.items;
+    features->named_count = list.count;
+}
+
+static void extract_text(const struct nd_message *message,
+                         const struct nd_key *key,
+                         const struct nd_extract_options *options,
+                         struct nd_arena *arena, struct nd_features *features)
+{
+    struct nd_collector collector;
+    nd_collect_begin(&collector, key, options, arena);
+    nd_collect_content(&collector, message);
+    nd_collect_structure(&collector, message);
+    nd_collect_urls(&collector, message);
+    nd_collect_headers(&collector, message);
+    nd_collect_end(&collector, features);
+    features->families |= options->families & ND_GROUP_TEXT;
+    memcpy(features->key_id, key->id, sizeof features->key_id);
+}
+
+void nd_features_extract(const struct nd_message *message,
+                         const struct nd_scan *scan, const struct nd_key *key,
+                         const struct nd_extract_options *options,
+                         struct nd_arena *arena, struct nd_features *features_r)
+{
+    memset(features_r, 0, sizeof *features_r);
+    extract_named(message, findings(message, scan), options, arena, features_r);
+    if (message != NULL && (options->families & ND_GROUP_TEXT)) {
+        extract_text(message, key, options, arena, features_r);
+    }
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running text to words, pairs of neighbouring words, and character 4-grams,
+ * in one pass over its code points.
+ *
+ * A word is a run of letters, digits and apostrophes; an ideograph is a word
+ * alone. Digits all count as 0: prices, dates and numbers then share what
+ * their shape says, and none is learned by heart. Blanks count once in
+ * 4-grams. Pairs and 4-grams are hashed from hashes and code points, without
+ * building their names unless somebody wants to read them.
+ */
+#include "features/text.h"
+
+#include <string.h>
+
+#include "features/unicode.h"
+
+#define LONGEST_WORD 32U
+#define UNIT_BITS 16U
+
+struct walk {
+    struct nd_collector *collector;
+    const struct nd_text_plan *plan;
+    struct nd_token word; /* prefix and the word so far */
+    size_t prefix_length;
+    uint32_t letters;          /* code points of the word */
+    uint64_t previous;         /* hash of the word before; 0: none */
+    struct nd_token neighbour; /* that word, where names are wanted */
+    uint64_t window;           /* the last four code points, 16 bits each */
+};
+
+static void begin_word(struct walk *walk)
+{
+    nd_token_start(&walk->word, walk->plan->word_prefix);
+    walk->prefix_length = walk->word.length;
+    walk->letters = 0;
+}
+
+static void add_pair(struct walk *walk, uint64_t hash)
+{
+    enum nd_family family = walk->plan->pairs;
+    uint64_t both = walk->previous * 3 + hash;
+    if (!nd_collect_add(walk->collector, family,
+                        nd_collect_mix(walk->collector, both))) {
+        return;
+    }
+    struct nd_token name;
+    nd_token_start(&name, walk->plan->pair_prefix);
+    nd_token_add(&name, walk->neighbour.text, walk->neighbour.length);
+    nd_token_add_text(&name, " ");
+    nd_token_add(&name, walk->word.text + walk->prefix_length,
+                 walk->word.length - walk->prefix_length);
+    nd_collect_name(walk->collector, family, &name);
+}
+
+static void add_marked(struct walk *walk)
+{
+    struct nd_token marked;
+    nd_token_start(&marked, walk->plan->mark);
+    nd_token_add(&marked, walk->word.text + walk->prefix_length,
+                 walk->word.length - walk->prefix_length);
+    nd_collect_token(walk->collector, walk->plan->words, &marked);
+}
+
+/* Over-long words are random strings more often than words: only their
+ * presence counts. */
+static void shorten_word(struct walk *walk)
+{
+    uint32_t letters = walk->letters;
+    begin_word(walk);
+    nd_token_add_text(&walk->word, "<long ");
+    nd_token_add_step(&walk->word, letters);
+    nd_token_add_text(&walk->word, ">");
+}
+
+static void end_word(struct walk *walk)
+{
+    if (walk->letters == 0) {
+        return;
+    }
+    if (walk->letters > LONGEST_WORD) {
+        shorten_word(walk);
+    }
+    uint64_t hash = nd_collect_hash(walk->collector, &walk->word);
+    if (nd_collect_add(walk->collector, walk->plan->words, hash)) {
+        nd_collect_name(walk->collector, walk->plan->words, &walk->word);
+    }
+    if (walk->plan->mark != NULL) {
+        add_marked(walk);
+    }
+    if (walk->previous != 0) {
+        add_pair(walk, hash);
+    }
+    walk->previous = hash;
+    if (walk->collector->wants_names) {
+        walk->neighbour.length = 0;
+        nd_token_add(&walk->neighbour, walk->word.text + walk->prefix_length,
+                     walk->word.length - walk->prefix_length);
+    }
+    begin_word(walk);
+}
+
+static void name_gram(struct walk *walk)
+{
+    struct nd_token name;
+    nd_token_start(&name, walk->plan->gram_prefix);
+    for (uint32_t shift = 4 * UNIT_BITS; shift > 0; shift -= UNIT_BITS) {
+        nd_token_add_code(
+            &name, (uint32_t)(walk->window >> (shift - UNIT_BITS) & 0xFFFF));
+    }
+    nd_collect_name(walk->collector, walk->plan->grams, &name);
+}
+
+static void add_gram(struct walk *walk, uint32_t code)
+{
+    uint64_t unit = (code ^ code >> UNIT_BITS) & 0xFFFF;
+    if (unit == ' ' && (walk->window & 0xFFFF) == ' ') {
+        return;
+    }
+    walk->window = walk->window << UNIT_BITS | unit;
+    if (walk->window >> 3 * UNIT_BITS == 0) {
+        return;
+    }
+    uint64_t hash = nd_collect_mix(walk->collector, walk->window);
+    if (nd_collect_add(walk->collector, walk->plan->grams, hash)) {
+        name_gram(walk);
+    }
+}
+
+static void add_to_word(struct walk *walk, uint32_t code,
+                        enum nd_char_class class)
+{
+    if (class == ND_CHAR_IDEOGRAPH) {
+        end_word(walk);
+        nd_token_add_code(&walk->word, code);
+        walk->letters = 1;
+        end_word(walk);
+        return;
+    }
+    bool inner = code == '\'' && walk->letters > 0;
+    if (class == ND_CHAR_LETTER || class == ND_CHAR_DIGIT || inner ||
+        code == '$') {
+        walk->letters++;
+        nd_token_add_code(&walk->word, code);
+        return;
+    }
+    end_word(walk);
+}
+
+void nd_collect_text(struct nd_collector *collector,
+                     const struct nd_text_plan *plan, struct nd_text text)
+{
+    struct walk walk = {.collector = collector, .plan = plan, .window = ' '};
+    const char *cursor = text.data;
+    const char *end = text.data + text.length;
+    bool with_words = collector->sets[plan->words].bits != NULL ||
+                      collector->sets[plan->pairs].bits != NULL;
+    bool with_grams = collector->sets[plan->grams].bits != NULL;
+    begin_word(&walk);
+    while (cursor < end) {
+        uint32_t code = nd_fold(nd_next_code(&cursor, end));
+        enum nd_char_class class = nd_char_class(code);
+        if (class == ND_CHAR_IGNORED) {
+            continue;
+        }
+        if (with_grams) {
+            add_gram(&walk, code);
+        }
+        if (with_words) {
+            add_to_word(&walk, code, class);
+        }
+    }
+    end_word(&walk);
+}
+
+void nd_collect_content(struct nd_collector *collector,
+                        const struct nd_message *message)
+{
+    static const struct nd_text_plan subject = {
+        ND_FAMILY_WORDS, ND_FAMILY_PAIRS, ND_FAMILY_GRAMS, "word:",
+        "pair:",         "gram:",         "subject:"};
+    static const struct nd_text_plan body = {ND_FAMILY_WORDS,
+                                             ND_FAMILY_PAIRS,
+                                             ND_FAMILY_GRAMS,
+                                             "word:",
+                                             "pair:",
+                                             "gram:",
+                                             NULL};
+    nd_collect_text(collector, &subject, message->subject);
+    nd_collect_text(collector, &body, message->text);
+}
