@@ -60,6 +60,14 @@ void nd_network_contributions(const struct nd_network *network,
  * one that the processor has. */
 const char *nd_kernel_name(void);
 
+/* Rounds the first layer to the compact form that the model file keeps (8-bit
+ * numbers with a scale a row, rows of zeros left out) and scores from it from
+ * now on: exactly as the network will after nd_network_write and
+ * nd_network_read, faster, in less memory. Call it after training and before
+ * calibrating. Does nothing the second time. Training a compact network further
+ * is possible and makes it plain again. Not thread-safe. */
+void nd_network_quantize(struct nd_network *network);
+
 /* Appends the network to buffer in the model file's encoding (docs/formats/
  * model.md); weights of the first layer as 16-bit or 8-bit numbers. */
 void nd_network_write(const struct nd_network *network,

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From log-odds to probabilities and decisions.
+ *
+ * The probability is Platt's logistic fit (1999) by the damped Newton method of
+ * Lin, Lin and Weng (2007): two parameters, sane on a few dozen samples.
+ *
+ * A threshold for one false positive in a thousand cannot be read off a few
+ * hundred samples of ham: the highest of them is one unlucky message. So the
+ * tail beyond a class's upper tenth is taken as exponential, which is what
+ * excesses over a high threshold tend to for all light tails (Pickands 1975;
+ * shape 0 of the generalised Pareto distribution, whose one parameter is the
+ * mean excess), and the threshold is where that tail has the target left.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "nn/model.h"
+
+#define MOST_STEPS 100
+#define SMALLEST_SLOPE 1e-3
+#define TAIL_SHARE 0.1 /* of a class, taken as its tail */
+#define TAIL_LEAST 10  /* samples, fewer only where the class has fewer */
+
+/* Sums over the samples for one Newton step at (slope, offset). */
+struct newton {
+    double loss;
+    double gradient_slope, gradient_offset;
+    double h11, h12, h22; /* Hessian: slope twice, mixed, offset twice */
+};
+
+struct fit_data {
+    const double *log_odds;
+    const uint8_t *labels;
+    size_t count;
+    double target[2]; /* Platt's smoothed targets of ham and spam */
+};
+
+static double logistic(double z)
+{
+    return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z));
+}
+
+static double loss_at(double z, double target)
+{
+    return fmax(z, 0) + log1p(exp(-fabs(z))) - target * z;
+}
+
+static struct newton sums_at(const struct fit_data *data, double slope,
+                             double offset)
+{
+    struct newton sums = {.h11 = 1e-12, .h22 = 1e-12};
+    for (size_t i = 0; i < data->count; i++) {
+        double x = data->log_odds[i];
+        double z = slope * x + offset;
+        double target = data->target[data->labels[i] != 0];
+        double p = logistic(z);
+        double curvature = p * (1 - p);
+        sums.loss += loss_at(z, target);
+        sums.gradient_slope += (p - target) * x;
+        sums.gradient_offset += p - target;
+        sums.h11 += curvature * x * x;
+        sums.h12 += curvature * x;
+        sums.h22 += curvature;
+    }
+    return sums;
+}
+
+/* Halves the Newton step until the loss falls enough; false when it cannot. */
+static bool line_search(const struct fit_data *data, const struct newton *sums,
+                        double *slope, double *offset)
+{
+    double determinant = sums->h11 * sums->h22 - sums->h12 * sums->h12;
+    if (!(determinant > 0))
+        return false;
+    double step_slope = -(sums->h22 * sums->gradient_slope -
+                          sums->h12 * sums->gradient_offset) /
+                        determinant;
+    double step_offset = -(sums->h11 * sums->gradient_offset -
+                           sums->h12 * sums->gradient_slope) /
+                         determinant;
+    double descent =
+        sums->gradient_slope * step_slope + sums->gradient_offset * step_offset;
+    for (double size = 1; size >= 1e-10; size /= 2) {
+        double a = *slope + size * step_slope;
+        double b = *offset + size * step_offset;
+        if (sums_at(data, a, b).loss < sums->loss + 1e-4 * size * descent) {
+            *slope = a;
+            *offset = b;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_classes(const uint8_t *labels, size_t count, size_t *ham,
+                          size_t *spam)
+{
+    *ham = *spam = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (labels[i])
+            (*spam)++;
+        else
+            (*ham)++;
+    }
+}
+
+/* A slope that is not above 0 says that the network ranks no better than
+ * chance: the least slope is kept, so that order survives, with the offset that
+ * the shares of the classes give. */
+static void keep_positive(const struct fit_data *data, double *slope,
+                          double *offset)
+{
+    if (*slope >= SMALLEST_SLOPE && isfinite(*slope) && isfinite(*offset))
+        return;
+    *slope = SMALLEST_SLOPE;
+    *offset = 0;
+    for (int i = 0; i < MOST_STEPS; i++) {
+        struct newton sums = sums_at(data, *slope, *offset);
+        double step = sums.gradient_offset / sums.h22;
+        *offset -= fmax(-1, fmin(1, step));
+    }
+}
+
+enum nd_status nd_calibrate(const double *log_odds, const uint8_t *labels,
+                            size_t count, struct nd_error *error,
+                            struct nd_calibration *calibration_r)
+{
+    size_t ham, spam;
+    count_classes(labels, count, &ham, &spam);
+    if (ham == 0 || spam == 0)
+        return nd_fail(error, ND_NOTHING,
+                       "calibration needs held-out samples of both classes "
+                       "(%zu ham, %zu spam)",
+                       ham, spam);
+    struct fit_data data = {
+        log_odds,
+        labels,
+        count,
+        {1 / ((double)ham + 2), ((double)spam + 1) / ((double)spam + 2)}};
+    double slope = 0;
+    double offset = log(((double)spam + 1) / ((double)ham + 1));
+    for (int i = 0; i < MOST_STEPS; i++) {
+        struct newton sums = sums_at(&data, slope, offset);
+        double steepest =
+            fmax(fabs(sums.gradient_slope), fabs(sums.gradient_offset));
+        if (steepest < 1e-7 || !line_search(&data, &sums, &slope, &offset))
+            break;
+    }
+    keep_positive(&data, &slope, &offset);
+    *calibration_r = (struct nd_calibration){slope, offset, 0.5, 0.5};
+    return ND_OK;
+}
+
+double nd_probability(const struct nd_calibration *calibration, double log_odds)
+{
+    return logistic(calibration->slope * log_odds + calibration->offset);
+}
+
+static int rising(const void *first, const void *second)
+{
+    double a = *(const double *)first, b = *(const double *)second;
+    return (a > b) - (a < b);
+}
+
+/* The value that a share of target of the class lies beyond, upwards. sign
+ * turns the order round for the lower tail. NaN without a sample. */
+static double tail_limit(const double *log_odds, const uint8_t *labels,
+                         size_t count, int label, double target)
+{
+    double sign = label ? -1 : 1;
+    double *values = nd_calloc(count, sizeof(*values));
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if ((labels[i] != 0) == label)
+            values[n++] = sign * log_odds[i];
+    qsort(values, n, sizeof(*values), rising);
+    size_t tail = (size_t)ceil(TAIL_SHARE * (double)n);
+    if (tail < TAIL_LEAST)
+        tail = TAIL_LEAST;
+    if (tail + 1 > n)
+        tail = n > 1 ? n - 1 : 0;
+    double base = n > 0 ? values[n - 1 - tail] : NAN;
+    double excess = 0;
+    for (size_t i = n - tail; i < n; i++)
+        excess += values[i] - base;
+    free(values);
+    if (tail == 0)
+        return sign * base;
+    double mean = excess / (double)tail;
+    double share = (double)tail / (double)n;
+    return sign * (base + mean * log(share / fmax(target, 1e-9)));
+}
+
+void nd_set_thresholds(const double *log_odds, const uint8_t *labels,
+                       size_t count, double target_fpr, double target_fnr,
+                       struct nd_calibration *calibration)
+{
+    double spam = tail_limit(log_odds, labels, count, 0, target_fpr);
+    double ham = tail_limit(log_odds, labels, count, 1, target_fnr);
+    double high = nd_probability(calibration, spam);
+    double low = nd_probability(calibration, ham);
+    calibration->spam_threshold = high >= 0.5 ? high : 0.5;
+    calibration->ham_threshold = low <= 0.5 ? low : 0.5;
+}

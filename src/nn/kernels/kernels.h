@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inner loops of the network as a table of functions, one table for each
+ * kind of processor. The scalar table is the truth; the others may differ from
+ * it by rounding alone. No function allocates or keeps state; all are
+ * thread-safe.
+ *
+ * Rows are padded: every width is a multiple of ND_LANES floats, padding is 0
+ * and stays 0.
+ */
+#ifndef ND_NN_KERNELS_H
+#define ND_NN_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ND_LANES 8
+/* Slope of the leaky rectified linear unit below zero. */
+#define ND_LEAK 0.01F
+
+static inline size_t nd_padded(size_t width)
+{
+    return (width + ND_LANES - 1) / ND_LANES * ND_LANES;
+}
+
+/* A list of rows with a factor each, to be summed. rows may be NULL: then term
+ * t is row t. */
+struct nd_terms {
+    size_t count;
+    const uint32_t *rows;
+    const float *factors;
+};
+
+/* What one AdaGrad step needs to know (Duchi, Hazan and Singer 2011). */
+struct nd_step {
+    float rate;
+    float keep; /* weights are multiplied by this first: decoupled decay */
+};
+
+struct nd_kernels {
+    const char *name;
+
+    /* out[0..width) += sum over terms of factor * base[row * pitch ..]. */
+    void (*add_rows)(float *out, size_t width, const float *base, size_t pitch,
+                     const struct nd_terms *terms);
+
+    /* The same over 8-bit rows: base + row * pitch bytes is where a row's
+     * width numbers begin, and the factors already hold the rows' scales. */
+    void (*add_compact_rows)(float *out, size_t width, const int8_t *base,
+                             size_t pitch, const struct nd_terms *terms);
+
+    float (*dot)(const float *first, const float *second, size_t width);
+
+    /* Leaky rectification in place. */
+    void (*rectify)(float *values, size_t width);
+
+    /* delta[i] = delta_out * weights[i] * slope of output[i]; output may be
+     * delta. */
+    void (*backward)(float *delta, const float *output, const float *weights,
+                     float delta_out, size_t width);
+
+    /* One AdaGrad step: weights[0..width), with their sums of squared
+     * gradients behind them at weights[width..2*width). */
+    void (*adagrad)(float *weights, const float *gradient, size_t width,
+                    const struct nd_step *step);
+};
+
+/* The table in use: the best that the processor has, or the one that
+ * NEURALD_KERNEL names; chosen at the first call. */
+const struct nd_kernels *nd_kernels(void);
+
+/* The table of a name, NULL where it is not built or the processor lacks what
+ * it needs; for tests. */
+const struct nd_kernels *nd_kernels_named(const char *name);
+
+extern const struct nd_kernels nd_kernels_scalar;
+
+#endif

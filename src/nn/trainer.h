@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One training step on a mini-batch: forward, backward, update. Holds the
+ * weights while training lasts, each row with its optimizer state beside it.
+ * Not for other folders; train.h is the interface.
+ */
+#ifndef ND_NN_TRAINER_H
+#define ND_NN_TRAINER_H
+
+#include "nn/batch.h"
+#include "nn/kernels/kernels.h"
+#include "nn/network_internal.h"
+#include "nn/train.h"
+
+/* Trainable rows: data[row][2][width], the weights and behind them the sums of
+ * their squared gradients, so that an update walks through one stretch. */
+struct nd_rows {
+    size_t count, width;
+    float *data;
+};
+
+struct nd_trainer {
+    struct nd_network *network;
+    const struct nd_kernels *kernels;
+    struct nd_random random;
+    struct nd_step step;
+    float dropout;
+    struct nd_rows first, first_bias;
+    struct nd_rows dense[ND_MAX_LAYERS - 1], dense_bias[ND_MAX_LAYERS - 1];
+    struct nd_rows out, out_bias;
+    uint8_t *seen;                 /* [inputs]: column was in some batch */
+    float *outputs[ND_MAX_LAYERS]; /* [batch][width of the layer] */
+    float *deltas[ND_MAX_LAYERS];  /* the same: of the pre-activations */
+    float *masks[ND_MAX_LAYERS];   /* the same, with dropout; else NULL */
+    float *wide;                   /* [batch]: the wide path's part */
+    float *errors;                 /* [batch]: of the log-odds */
+    float *column;                 /* [batch]: one unit over all samples */
+    float *gradient;               /* one row's, of any layer */
+};
+
+/* Takes the network's weights over for training in batches of up to batch
+ * samples. */
+struct nd_trainer *nd_trainer_create(struct nd_network *network,
+                                     const struct nd_train_options *options)
+    ND_MUST_CHECK;
+
+/* Frees the trainer; the network keeps the weights it had. */
+void nd_trainer_destroy(struct nd_trainer **trainer);
+
+/* Copies the weights into the network. Rows of columns that no training has
+ * seen become 0. */
+void nd_trainer_store(const struct nd_trainer *trainer);
+
+/* Log-odds of the batch and the error of each, (p - target) * weight / sum of
+ * weights, into trainer->errors. Returns the batch's weighted loss, a sum;
+ * weight_r gets the sum of weights. */
+double nd_trainer_forward(struct nd_trainer *trainer,
+                          const struct nd_batch *batch, double *weight_r);
+
+/* Gradients from the errors, and the update. Call after nd_trainer_forward on
+ * the same batch. */
+void nd_trainer_backward(struct nd_trainer *trainer,
+                         const struct nd_batch *batch);
+
+#endif
