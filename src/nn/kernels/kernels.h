@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ND_LANES 8
+#define ND_LANES 16
+/* Keeps an AdaGrad step without gradient from dividing by 0. */
+#define ND_EPSILON 1e-10F
 /* Slope of the leaky rectified linear unit below zero. */
 #define ND_LEAK 0.01F
 
@@ -74,5 +76,11 @@ const struct nd_kernels *nd_kernels(void);
 const struct nd_kernels *nd_kernels_named(const char *name);
 
 extern const struct nd_kernels nd_kernels_scalar;
+#if defined(__x86_64__)
+extern const struct nd_kernels nd_kernels_avx2;
+extern const struct nd_kernels nd_kernels_avx512;
+#elif defined(__aarch64__)
+extern const struct nd_kernels nd_kernels_neon;
+#endif
 
 #endif

@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-#define EPSILON 1e-10F /* keeps a step without gradient from dividing by 0 */
-
 static size_t row_of(const struct nd_terms *terms, size_t term)
 {
     return terms->rows == NULL ? term : terms->rows[term];
@@ -65,7 +63,7 @@ static void adagrad(float *weights, const float *gradient, size_t width,
     for (size_t i = 0; i < width; i++) {
         squares[i] += gradient[i] * gradient[i];
         weights[i] = weights[i] * step->keep -
-                     step->rate * gradient[i] / sqrtf(squares[i] + EPSILON);
+                     step->rate * gradient[i] / sqrtf(squares[i] + ND_EPSILON);
     }
 }
 
