@@ -26,7 +26,8 @@ struct nd_source_options {
     void *context;
 };
 
-struct nd_source;
+/* Not nd_source: that is the tag of who gave a label (store/store.h). */
+struct nd_mail_source;
 
 /* Opens paths ("-": standard input). Folders are walked in byte order of
  * names, without following links to folders; a Maildir's cur and new are
@@ -37,16 +38,17 @@ struct nd_source;
 enum nd_status nd_source_open(const char *const *paths, size_t count,
                               const struct nd_source_options *options,
                               struct nd_error *error,
-                              struct nd_source **source_r) ND_MUST_CHECK;
-void nd_source_close(struct nd_source **source);
+                              struct nd_mail_source **source_r) ND_MUST_CHECK;
+void nd_source_close(struct nd_mail_source **source);
 
 /* Files found, for progress. Messages of an mbox are not known before. */
-size_t nd_source_files(const struct nd_source *source);
-size_t nd_source_files_done(const struct nd_source *source);
+size_t nd_source_files(const struct nd_mail_source *source);
+size_t nd_source_files_done(const struct nd_mail_source *source);
 
 /* The next message; ND_NOTHING after the last. Memory stays bounded by
  * max_message, also for one line of 50 MB. */
-enum nd_status nd_source_next(struct nd_source *source, struct nd_error *error,
+enum nd_status nd_source_next(struct nd_mail_source *source,
+                              struct nd_error *error,
                               struct nd_raw_message *message_r) ND_MUST_CHECK;
 
 #endif
