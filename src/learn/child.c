@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The parent's side of the trainer's child. Everything waits in poll() with a
+ * deadline, nothing that the child does can block, and the child is always
+ * collected. It knows processes, pipes and frames; what to train and what to
+ * do with the answer is training.c's.
+ */
+#include "learn/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "learn/child_spawn.h"
+
+#define GRACE_MS 500
+#define CHUNK_BYTES 65536
+
+struct nd_child {
+    pid_t process;     /* 0 once it is collected */
+    int wait_status;   /* of the collected child */
+    int input, output; /* its standard input and output; -1 closed */
+    struct nd_child_limits limits;
+    int64_t started_us, progress_us; /* monotonic */
+    uint64_t counter;                /* of its last progress */
+    struct nd_buffer incoming;
+    size_t used; /* bytes of incoming that the last frame took */
+};
+
+enum nd_status nd_child_start(const struct nd_child_limits *limits,
+                              struct nd_error *error, struct nd_child **child_r)
+{
+    struct nd_spawned spawned;
+    enum nd_status status = nd_child_spawn(error, &spawned);
+    if (status != ND_OK) {
+        return status;
+    }
+    struct nd_child *child = nd_calloc(1, sizeof *child);
+    child->process = spawned.process;
+    child->input = spawned.input;
+    child->output = spawned.output;
+    child->limits = *limits;
+    child->started_us = nd_clock_monotonic_us();
+    child->progress_us = child->started_us;
+    *child_r = child;
+    return ND_OK;
+}
+
+long nd_child_process(const struct nd_child *child)
+{
+    return (long)child->process;
+}
+
+static void close_pipe(int *descriptor)
+{
+    if (*descriptor >= 0) {
+        (void)close(*descriptor);
+        *descriptor = -1;
+    }
+}
+
+/* Collects the child if it has ended; true once it is collected. */
+static bool collect(struct nd_child *child, int options)
+{
+    if (child->process == 0) {
+        return true;
+    }
+    pid_t result;
+    do {
+        result = waitpid(child->process, &child->wait_status, options);
+    } while (result < 0 && errno == EINTR);
+    if (result == 0) {
+        return false;
+    }
+    if (result < 0) {
+        child->wait_status = 0; /* the host program ignores SIGCHLD */
+    }
+    child->process = 0;
+    return true;
+}
+
+/* Waits for the end of the child; false after GRACE_MS. */
+static bool collect_in_time(struct nd_child *child)
+{
+    int64_t until_us = nd_clock_monotonic_us() + GRACE_MS * INT64_C(1000);
+    while (!collect(child, WNOHANG)) {
+        if (nd_clock_monotonic_us() >= until_us) {
+            return false;
+        }
+        struct timespec pause = {0, 2000000};
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static void end_child(struct nd_child *child)
+{
+    if (collect(child, WNOHANG)) {
+        return;
+    }
+    (void)kill(child->process, SIGTERM);
+    if (!collect_in_time(child)) {
+        (void)kill(child->process, SIGKILL);
+        (void)collect(child, 0);
+    }
+}
+
+void nd_child_stop(struct nd_child **child)
+{
+    if (child == NULL || *child == NULL) {
+        return;
+    }
+    close_pipe(&(*child)->input);
+    close_pipe(&(*child)->output);
+    end_child(*child);
+    nd_buffer_free(&(*child)->incoming);
+    free(*child);
+    *child = NULL;
+}
+
+/* The pipe has ended: says how the child did. */
+static enum nd_status explain_end(struct nd_child *child,
+                                  struct nd_error *error)
+{
+    close_pipe(&child->input);
+    if (!collect_in_time(child)) {
+        return nd_fail(error, ND_INTERNAL,
+                       "the trainer child closed its pipe without an answer");
+    }
+    if (WIFSIGNALED(child->wait_status)) {
+        int number = WTERMSIG(child->wait_status);
+        const char *hint = number == SIGABRT ? " (out of train_memory?)"
+                           : number == SIGXCPU
+                               ? " (out of processor time, train_time)"
+                               : "";
+        return nd_fail(error, ND_INTERNAL,
+                       "the trainer child was ended by signal %d%s", number,
+                       hint);
+    }
+    return nd_fail(error, ND_INTERNAL,
+                   "the trainer child ended without an answer, exit status %d",
+                   WEXITSTATUS(child->wait_status));
+}
+
+/* ND_LIMIT where one of the limits is passed; else how long may be waited,
+ * at most wait_ms. */
+static enum nd_status time_left(const struct nd_child *child, int64_t wait_ms,
+                                struct nd_error *error, int *left_ms_r)
+{
+    const struct nd_child_limits *limits = &child->limits;
+    int64_t now_us = nd_clock_monotonic_us();
+    int64_t total_ms = (now_us - child->started_us) / 1000;
+    int64_t idle_ms = (now_us - child->progress_us) / 1000;
+    if (limits->time_ms != 0 && total_ms >= limits->time_ms) {
+        return nd_fail(error, ND_LIMIT,
+                       "the training took longer than train_time, %lld ms",
+                       (long long)limits->time_ms);
+    }
+    if (limits->idle_ms != 0 && idle_ms >= limits->idle_ms) {
+        return nd_fail(error, ND_LIMIT,
+                       "the trainer child made no progress in %lld ms",
+                       (long long)limits->idle_ms);
+    }
+    if (limits->time_ms != 0 && limits->time_ms - total_ms < wait_ms) {
+        wait_ms = limits->time_ms - total_ms;
+    }
+    if (limits->idle_ms != 0 && limits->idle_ms - idle_ms < wait_ms) {
+        wait_ms = limits->idle_ms - idle_ms;
+    }
+    *left_ms_r = wait_ms > 60000 ? 60000 : (int)wait_ms;
+    return ND_OK;
+}
+
+/* write() that gives EPIPE and raises no SIGPIPE, whatever the host program
+ * does with that signal. */
+static ssize_t write_quietly(int descriptor, const void *data, size_t length)
+{
+    sigset_t only_pipe, old, pending;
+    sigemptyset(&only_pipe);
+    sigaddset(&only_pipe, SIGPIPE);
+    sigpending(&pending);
+    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    (void)pthread_sigmask(SIG_BLOCK, &only_pipe, &old);
+    ssize_t written = write(descriptor, data, length);
+    int saved = errno;
+    if (written < 0 && saved == EPIPE && !was_pending) {
+        struct timespec at_once = {0, 0};
+        while (sigtimedwait(&only_pipe, NULL, &at_once) < 0 && errno == EINTR) {
+        }
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = saved;
+    return written;
+}
+
+/* Waits until the child reads; ND_OK then, or when it was interrupted. */
+static enum nd_status wait_to_write(struct nd_child *child,
+                                    struct nd_error *error)
+{
+    int left_ms;
+    enum nd_status status = time_left(child, 1000, error, &left_ms);
+    if (status == ND_OK) {
+        struct pollfd descriptor = {.fd = child->input, .events = POLLOUT};
+        (void)poll(&descriptor, 1, left_ms);
+    }
+    return status;
+}
+
+/* The child reads no more: its last words, if it left any. */
+static enum nd_status last_words(struct nd_child *child, struct nd_error *error)
+{
+    struct nd_frame frame;
+    struct nd_child_progress progress;
+    enum nd_status status;
+    do {
+        status = nd_child_receive(child, 1000, error, &frame, &progress);
+    } while (status == ND_OK);
+    return status == ND_NOTHING ? explain_end(child, error) : status;
+}
+
+enum nd_status nd_child_send(struct nd_child *child,
+                             const struct nd_buffer *frames,
+                             struct nd_error *error)
+{
+    size_t sent = 0;
+    while (sent < frames->length) {
+        ssize_t written = write_quietly(child->input, frames->data + sent,
+                                        frames->length - sent);
+        if (written >= 0) {
+            sent += (size_t)written;
+            child->progress_us = nd_clock_monotonic_us();
+            continue;
+        }
+        if (errno == EPIPE) {
+            return last_words(child, error);
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            return nd_fail_errno(error, "writing to the trainer child");
+        }
+        enum nd_status status = wait_to_write(child, error);
+        if (status != ND_OK) {
+            return status;
+        }
+    }
+    return ND_OK;
+}
+
+/* One read of what is there, after waiting for it. ND_NOTHING when the wait
+ * was in vain. */
+static enum nd_status read_some(struct nd_child *child, int64_t wait_ms,
+                                struct nd_error *error)
+{
+    int left_ms;
+    enum nd_status status = time_left(child, wait_ms, error, &left_ms);
+    if (status != ND_OK) {
+        return status;
+    }
+    struct pollfd descriptor = {.fd = child->output, .events = POLLIN};
+    if (poll(&descriptor, 1, left_ms) <= 0) {
+        return ND_NOTHING;
+    }
+    uint8_t *end = nd_buffer_reserve(&child->incoming, CHUNK_BYTES);
+    ssize_t length = read(child->output, end, CHUNK_BYTES);
+    if (length > 0) {
+        child->incoming.length += (size_t)length;
+        return ND_OK;
+    }
+    if (length == 0) {
+        return explain_end(child, error);
+    }
+    return errno == EAGAIN || errno == EINTR
+               ? ND_NOTHING
+               : nd_fail_errno(error, "reading from the trainer child");
+}
+
+/* Forgets the frame that the caller has had. */
+static void drop_used(struct nd_child *child)
+{
+    struct nd_buffer *incoming = &child->incoming;
+    if (child->used > 0) {
+        incoming->length -= child->used;
+        memmove(incoming->data, incoming->data + child->used, incoming->length);
+        child->used = 0;
+    }
+}
+
+/* Progress counts up, and counts as life; a failure becomes a status. */
+static enum nd_status look_at(struct nd_child *child,
+                              const struct nd_frame *frame,
+                              struct nd_error *error,
+                              struct nd_child_progress *progress_r)
+{
+    if (frame->type == ND_FRAME_FAILURE) {
+        return nd_child_read_failure(frame, error);
+    }
+    if (frame->type == ND_FRAME_PROGRESS) {
+        enum nd_status status =
+            nd_child_read_progress(frame, error, progress_r);
+        if (status != ND_OK) {
+            return status;
+        }
+        if (progress_r->counter <= child->counter) {
+            return nd_fail(error, ND_DATA,
+                           "the trainer child's progress does not rise");
+        }
+        child->counter = progress_r->counter;
+    }
+    child->progress_us = nd_clock_monotonic_us();
+    return ND_OK;
+}
+
+enum nd_status nd_child_receive(struct nd_child *child, int64_t wait_ms,
+                                struct nd_error *error,
+                                struct nd_frame *frame_r,
+                                struct nd_child_progress *progress_r)
+{
+    int64_t until_us = nd_clock_monotonic_us() + wait_ms * 1000;
+    drop_used(child);
+    for (;;) {
+        size_t used;
+        enum nd_status status =
+            nd_frame_parse(child->incoming.data, child->incoming.length,
+                           ND_FRAME_CHILD, error, frame_r, &used);
+        if (status == ND_OK) {
+            child->used = used;
+            return look_at(child, frame_r, error, progress_r);
+        }
+        if (status != ND_NOTHING) {
+            return status;
+        }
+        int64_t left_ms = (until_us - nd_clock_monotonic_us()) / 1000;
+        status = read_some(child, left_ms > 0 ? left_ms : 0, error);
+        if (status != ND_OK && (status != ND_NOTHING || left_ms <= 0)) {
+            return status;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Confinement: what the trainer's child gives up before it reads a sample.
+ * docs/learning.md says the same to administrators.
+ */
+#ifndef ND_LEARN_CONFINE_H
+#define ND_LEARN_CONFINE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* First thing in the child: dies with its parent (parent is the process id
+ * that it was told; another one now means that it died already: ND_CANCELLED),
+ * can gain no privilege, leaves no core file, keeps no descriptor but standard
+ * input, output and error. */
+enum nd_status nd_confine_begin(long parent,
+                                struct nd_error *error) ND_MUST_CHECK;
+
+/* Limits of memory (data and heap) and processor time; 0: none. nice is added
+ * to the process's own. */
+enum nd_status nd_confine_limits(uint64_t memory_bytes, uint64_t cpu_seconds,
+                                 int nice,
+                                 struct nd_error *error) ND_MUST_CHECK;
+
+/* Closes the door: from here on no file can be opened, no socket made, no
+ * process or thread started, no program run, no memory made executable; only
+ * the descriptors that are open, memory, clocks and the end are left (an
+ * allow-list of system calls; others fail with EPERM). Landlock, where the
+ * kernel has it, denies every file and TCP port a second time. ND_OS where the
+ * kernel cannot filter system calls. One thread; for good. */
+enum nd_status nd_confine_lock(struct nd_error *error) ND_MUST_CHECK;
+
+#endif

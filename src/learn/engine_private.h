@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the engine share; nothing outside src/learn includes it.
+ */
+#ifndef ND_LEARN_ENGINE_PRIVATE_H
+#define ND_LEARN_ENGINE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "learn/engine.h"
+#include "learn/live.h"
+#include "learn/profile.h"
+
+/* Where a training stands. One at a time (S16). */
+enum nd_training_stage {
+    ND_STAGE_IDLE,
+    ND_STAGE_LEASED,
+    ND_STAGE_TRAINING,
+    ND_STAGE_PUBLISHING,
+};
+
+struct nd_batch; /* lessons not yet stored (lessons.c) */
+
+struct nd_engine {
+    struct nd_store *store;
+    struct nd_rule rule;
+    struct nd_scope scope; /* points into rule */
+    struct nd_key key;
+    bool has_key;
+    uint8_t nonce[ND_NONCE_BYTES]; /* of this incarnation */
+    char holder[ND_HOLDER_BYTES];  /* "host:process" */
+
+    /* For learning and training: the store's registry as far as it is known
+     * here, and the symbols of the own profile. Only the thread that owns the
+     * store's handle looks at them. */
+    struct nd_registry *registry;
+    struct nd_symbols symbols;
+    bool profile_is_stored;
+    struct nd_batch *batch;
+    int64_t clock_offset_ms; /* the store's wall clock minus ours */
+    int64_t last_label_ms;
+
+    /* For scoring, from any thread: the lock is held while a reference is
+     * taken, never longer. */
+    pthread_mutex_t live_lock;
+    struct nd_live *live;
+
+    /* What the live model was loaded from, and what was refused. */
+    struct nd_model_pointer pointer;
+    uint8_t refused[ND_DIGEST_BYTES];
+    char problem[ND_ERROR_BYTES];
+    int64_t touched_us; /* when the profile was last marked used; 0 never */
+
+    enum nd_training_stage stage;
+};
+
+/* A reference to the live model for as long as the caller needs it, or NULL.
+ * Thread-safe. */
+struct nd_live *nd_engine_take_live(struct nd_engine *engine);
+
+/* Brings the engine's copy of the registry up to the store's. */
+enum nd_status nd_engine_update_registry(struct nd_engine *engine,
+                                         struct nd_error *error) ND_MUST_CHECK;
+
+/* Empties the copy and reads it anew: the store's is another one. */
+enum nd_status nd_engine_reload_registry(struct nd_engine *engine,
+                                         struct nd_error *error) ND_MUST_CHECK;
+
+/* Registers the own profile in the store if its symbols are new, and drops
+ * those over max_profiles. */
+enum nd_status nd_engine_store_profile(struct nd_engine *engine,
+                                       struct nd_error *error) ND_MUST_CHECK;
+
+/* Names of a scan that are our own: never learned from, and taken off the
+ * filter's score. Memory is the arena's. */
+const char *const *nd_engine_excluded(const struct nd_engine *engine,
+                                      const struct nd_scan *scan,
+                                      struct nd_arena *arena, size_t *count_r);
+bool nd_engine_is_own_symbol(const struct nd_engine *engine, const char *name);
+
+/* The findings to use: scan, else what the message carries, else NULL. */
+const struct nd_scan *nd_engine_findings(const struct nd_message *message,
+                                         const struct nd_scan *scan);
+
+void nd_batch_destroy(struct nd_batch **batch);
+
+#endif

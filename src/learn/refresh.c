@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Taking up models. The pointer in the store says which generation is live; a
+ * host reloads when its revision or digest is another (and not only when a
+ * number is higher: a rollback goes down). The new model is read, checked and
+ * made ready beside the old one and then takes its place; a model that cannot
+ * be used is refused and the old one stays.
+ *
+ * Settings without a model of their own are served by the nearest profile of
+ * the rule that has one (S17, S21), until they have.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "learn/engine_private.h"
+
+struct nd_live *nd_engine_take_live(struct nd_engine *engine)
+{
+    (void)pthread_mutex_lock(&engine->live_lock);
+    struct nd_live *live =
+        engine->live != NULL ? nd_live_hold(engine->live) : NULL;
+    (void)pthread_mutex_unlock(&engine->live_lock);
+    return live;
+}
+
+static void replace_live(struct nd_engine *engine, struct nd_live *live)
+{
+    (void)pthread_mutex_lock(&engine->live_lock);
+    struct nd_live *old = engine->live;
+    engine->live = live;
+    (void)pthread_mutex_unlock(&engine->live_lock);
+    nd_live_release(&old);
+}
+
+const struct nd_model *nd_engine_model(const struct nd_engine *engine)
+{
+    return engine->live != NULL ? engine->live->model : NULL;
+}
+
+const char *nd_engine_model_problem(const struct nd_engine *engine)
+{
+    return engine->problem[0] != '\0' ? engine->problem : NULL;
+}
+
+/* The settings of the nearest profile with a model. settings_r is empty where
+ * there is none. */
+static enum nd_status find_nearest(struct nd_engine *engine,
+                                   struct nd_error *error,
+                                   char settings_r[ND_NAME_BYTES])
+{
+    struct nd_arena *arena = nd_arena_create(0);
+    const struct nd_profile *profiles;
+    size_t count;
+    enum nd_status status = nd_store_profile_list(
+        engine->store, engine->rule.name, arena, error, &profiles, &count);
+    settings_r[0] = '\0';
+    if (status == ND_OK) {
+        const struct nd_profile *nearest = nd_profile_nearest(
+            &engine->symbols, profiles, count, engine->rule.settings);
+        if (nearest != NULL) {
+            (void)snprintf(settings_r, ND_NAME_BYTES, "%s", nearest->settings);
+        }
+    }
+    nd_arena_destroy(&arena);
+    return status;
+}
+
+/* Where the model to serve is: the own scope, else the nearest one's. */
+static enum nd_status find_pointer(struct nd_engine *engine,
+                                   struct nd_error *error,
+                                   char settings_r[ND_NAME_BYTES],
+                                   struct nd_model_pointer *pointer_r)
+{
+    enum nd_status status =
+        nd_store_model_current(engine->store, &engine->scope, error, pointer_r);
+    (void)snprintf(settings_r, ND_NAME_BYTES, "%s", engine->rule.settings);
+    if (status != ND_OK || pointer_r->generation != 0) {
+        return status;
+    }
+    char nearest[ND_NAME_BYTES];
+    status = find_nearest(engine, error, nearest);
+    if (status != ND_OK || nearest[0] == '\0') {
+        return status;
+    }
+    memcpy(settings_r, nearest, ND_NAME_BYTES);
+    struct nd_scope scope = {engine->rule.name, nearest};
+    return nd_store_model_current(engine->store, &scope, error, pointer_r);
+}
+
+/* Reads a generation and makes it ready to score. */
+static enum nd_status load(struct nd_engine *engine, const char *settings,
+                           uint64_t generation, struct nd_error *error,
+                           struct nd_live **live_r)
+{
+    struct nd_buffer blob = {0};
+    struct nd_model *model = NULL;
+    struct nd_scope scope = {engine->rule.name, settings};
+    enum nd_status status =
+        nd_store_model_get(engine->store, &scope, generation, error, &blob);
+    if (status == ND_OK) {
+        status =
+            nd_model_read(blob.data, blob.length,
+                          engine->has_key ? &engine->key : NULL, error, &model);
+    }
+    if (status == ND_OK) {
+        status = nd_live_create(model, generation, error, live_r);
+    }
+    nd_buffer_free(&blob);
+    return status;
+}
+
+/* Whether a failure lies in the model and not in the way to it. */
+static bool is_models_fault(enum nd_status status)
+{
+    return status == ND_DATA || status == ND_VERSION || status == ND_KEY ||
+           status == ND_LIMIT;
+}
+
+static void refuse(struct nd_engine *engine,
+                   const struct nd_model_pointer *pointer,
+                   const struct nd_error *error)
+{
+    (void)snprintf(engine->problem, sizeof engine->problem,
+                   "generation %llu cannot be used: %.400s",
+                   (unsigned long long)pointer->generation, error->text);
+    memcpy(engine->refused, pointer->digest, sizeof engine->refused);
+    nd_log(ND_LOG_WARNING, "rule %s, settings %s: %s", engine->rule.name,
+           engine->rule.settings, engine->problem);
+}
+
+/* Others see what this host serves, and the profile counts as used. Neither
+ * matters to scoring: a store that cannot be written to is no failure. */
+static void report(struct nd_engine *engine)
+{
+    struct nd_error ignored;
+    uint8_t digest[ND_PROFILE_DIGEST_BYTES];
+    int64_t now_us = nd_clock_monotonic_us();
+    if (engine->touched_us != 0 &&
+        now_us - engine->touched_us < engine->rule.watch_interval_ms * 1000) {
+        return;
+    }
+    engine->touched_us = now_us;
+    if (engine->profile_is_stored) {
+        nd_symbols_digest(&engine->symbols, digest);
+        enum nd_status status =
+            nd_store_profile_touch(engine->store, engine->rule.name,
+                                   engine->rule.settings, digest, &ignored);
+        if (status == ND_NO_INPUT) {
+            engine->profile_is_stored = false;
+        }
+    }
+    enum nd_status status = nd_store_host_report(
+        engine->store, &engine->scope, engine->holder,
+        engine->live != NULL ? engine->live->generation : 0, &ignored);
+    (void)status;
+}
+
+static bool is_same(const struct nd_engine *engine,
+                    const struct nd_model_pointer *pointer)
+{
+    return engine->live != NULL &&
+           engine->pointer.generation == pointer->generation &&
+           memcmp(engine->pointer.digest, pointer->digest,
+                  sizeof pointer->digest) == 0;
+}
+
+enum nd_status nd_engine_refresh(struct nd_engine *engine,
+                                 struct nd_error *error, bool *changed_r)
+{
+    char settings[ND_NAME_BYTES];
+    struct nd_model_pointer pointer;
+    struct nd_error reason = {""};
+    bool changed = false;
+    enum nd_status status = find_pointer(engine, error, settings, &pointer);
+    if (status != ND_OK) {
+        return status;
+    }
+    bool is_refused =
+        memcmp(engine->refused, pointer.digest, sizeof pointer.digest) == 0;
+    if (is_same(engine, &pointer)) {
+        engine->pointer = pointer;
+        engine->problem[0] = '\0';
+    } else if (pointer.generation != 0 &&
+               !(is_refused && engine->problem[0] != '\0')) {
+        struct nd_live *live;
+        status = load(engine, settings, pointer.generation, &reason, &live);
+        if (status == ND_OK) {
+            replace_live(engine, live);
+            engine->pointer = pointer;
+            engine->problem[0] = '\0';
+            engine->touched_us = 0;
+            changed = true;
+        } else if (is_models_fault(status)) {
+            refuse(engine, &pointer, &reason);
+        } else {
+            return nd_fail(error, status, "%s", reason.text);
+        }
+    }
+    report(engine);
+    if (changed_r != NULL) {
+        *changed_r = changed;
+    }
+    return ND_OK;
+}

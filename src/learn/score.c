@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scoring and explaining. A message's features become the input of the live
+ * model, its answer a probability, a verdict with a zone of no opinion, and a
+ * weight. Everything comes from the referenced model; the store is not asked
+ * and nothing can fail: what is missing ends in "no opinion".
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/engine_private.h"
+#include "learn/samples.h"
+
+#define OWN_PREFIX "NEURALD_"
+
+const char *nd_verdict_name(enum nd_verdict_kind kind)
+{
+    switch (kind) {
+    case ND_VERDICT_SPAM:
+        return "spam";
+    case ND_VERDICT_HAM:
+        return "ham";
+    case ND_UNSURE:
+    default:
+        return "unsure";
+    }
+}
+
+bool nd_engine_is_own_symbol(const struct nd_engine *engine, const char *name)
+{
+    return strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0 ||
+           strcmp(name, engine->rule.symbol_spam) == 0 ||
+           strcmp(name, engine->rule.symbol_ham) == 0;
+}
+
+const struct nd_scan *nd_engine_findings(const struct nd_message *message,
+                                         const struct nd_scan *scan)
+{
+    if (scan != NULL) {
+        return scan;
+    }
+    return message != NULL ? &message->scan : NULL;
+}
+
+const char *const *nd_engine_excluded(const struct nd_engine *engine,
+                                      const struct nd_scan *scan,
+                                      struct nd_arena *arena, size_t *count_r)
+{
+    size_t room = scan != NULL ? scan->count : 0, count = 0;
+    const char **names = nd_arena_take(arena, room * sizeof *names);
+    for (size_t i = 0; i < room; i++) {
+        if (nd_engine_is_own_symbol(engine, scan->symbols[i].name)) {
+            names[count++] = scan->symbols[i].name;
+        }
+    }
+    *count_r = count;
+    return names;
+}
+
+/* A message on its way through one model. */
+struct passage {
+    struct nd_features features;
+    struct nd_slotted slotted;
+};
+
+static bool extract(const struct nd_engine *engine, const struct nd_live *live,
+                    const struct nd_message *message,
+                    const struct nd_scan *scan, uint32_t flags,
+                    struct nd_arena *arena, struct passage *passage_r)
+{
+    struct nd_extract_options options = {.families = live->scaling.families &
+                                                     engine->rule.families,
+                                         .flags = flags};
+    if (!engine->has_key) {
+        options.families &= ~ND_GROUP_TEXT;
+    }
+    options.excluded =
+        nd_engine_excluded(engine, nd_engine_findings(message, scan), arena,
+                           &options.excluded_count);
+    nd_features_extract(message, scan, &engine->key, &options, arena,
+                        &passage_r->features);
+    nd_features_resolve(&passage_r->features, live->names, arena,
+                        &passage_r->slotted, NULL);
+    return nd_live_reads(live, passage_r->slotted.families);
+}
+
+static double logit(double probability)
+{
+    double inside = fmin(fmax(probability, 1e-7), 1 - 1e-7);
+    return log(inside / (1 - inside));
+}
+
+/* How much of the weight: 0 at the threshold, then 1 - exp(-d), where d is how
+ * far the log-odds lie beyond those of the threshold: smooth, 63 % one unit
+ * beyond it, 95 % three units. */
+static double share_of_weight(double log_odds, double threshold)
+{
+    return -expm1(-fabs(log_odds - logit(threshold)));
+}
+
+static void judge(const struct nd_engine *engine, const struct nd_live *live,
+                  double log_odds, struct nd_verdict *verdict)
+{
+    const struct nd_calibration *calibration = &live->model->calibration;
+    const struct nd_rule *rule = &engine->rule;
+    double threshold, weight;
+    verdict->log_odds = log_odds;
+    verdict->probability = 1 / (1 + exp(-log_odds));
+    if (verdict->probability >= calibration->spam_threshold) {
+        verdict->kind = ND_VERDICT_SPAM;
+        verdict->symbol = rule->symbol_spam;
+        threshold = calibration->spam_threshold;
+        weight = rule->spam_weight;
+    } else if (verdict->probability <= calibration->ham_threshold) {
+        verdict->kind = ND_VERDICT_HAM;
+        verdict->symbol = rule->symbol_ham;
+        threshold = calibration->ham_threshold;
+        weight = rule->ham_weight;
+    } else {
+        return;
+    }
+    if (rule->mode != ND_MODE_OBSERVE) {
+        verdict->weight = weight * share_of_weight(log_odds, threshold);
+    }
+}
+
+static void no_opinion(const struct nd_live *live, struct nd_verdict *verdict_r)
+{
+    *verdict_r =
+        (struct nd_verdict){.probability = 0.5,
+                            .kind = ND_UNSURE,
+                            .symbol = "",
+                            .generation = live != NULL ? live->generation : 0};
+}
+
+void nd_engine_score(struct nd_engine *engine, const struct nd_message *message,
+                     const struct nd_scan *scan, struct nd_arena *arena,
+                     struct nd_verdict *verdict_r)
+{
+    struct nd_live *live = nd_engine_take_live(engine);
+    struct passage passage;
+    no_opinion(live, verdict_r);
+    if (live != NULL &&
+        extract(engine, live, message, scan, 0, arena, &passage)) {
+        double log_odds = nd_live_log_odds(live, &passage.slotted, arena);
+        if (isfinite(log_odds)) {
+            judge(engine, live, log_odds, verdict_r);
+        }
+    }
+    nd_live_release(&live);
+}
+
+/* ---- explaining ---- */
+
+/* The name of a text family's slot among the extracted ones. */
+static const char *text_name(const struct nd_features *features,
+                             enum nd_family family, uint32_t slot)
+{
+    const struct nd_slot_list *list = &features->text[family];
+    uint32_t low = 0, high = list->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (list->slots[middle] < slot) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == list->count || list->slots[low] != slot ||
+        features->text_names[family] == NULL) {
+        return NULL;
+    }
+    return features->text_names[family][low];
+}
+
+static struct nd_reason reason_of(const struct nd_live *live,
+                                  const struct nd_features *features,
+                                  uint32_t column)
+{
+    uint32_t slot;
+    enum nd_family family = nd_input_place(&live->scaling, column, &slot);
+    const char *name;
+    if (nd_family(family)->is_text) {
+        name = text_name(features, family, slot);
+    } else {
+        name = nd_registry_name(live->names, slot);
+        family = name != NULL ? nd_sample_family_of(name) : family;
+    }
+    return (struct nd_reason){.name = name != NULL ? name : "?",
+                              .family = family};
+}
+
+static int by_change(const void *first, const void *second)
+{
+    double a = fabs(((const struct nd_reason *)first)->change);
+    double b = fabs(((const struct nd_reason *)second)->change);
+    return (a < b) - (a > b);
+}
+
+/* All reasons, the weightiest first. Names of the registry are copied, since
+ * the model may be gone before the caller reads them. */
+static struct nd_reason *find_reasons(const struct nd_live *live,
+                                      const struct passage *passage,
+                                      struct nd_arena *arena, size_t *count_r)
+{
+    struct nd_input input;
+    nd_features_input(&passage->slotted, &live->scaling, arena, &input);
+    struct nd_sparse vector = {input.count, input.columns, input.values};
+    float *changes = nd_arena_take(arena, input.count * sizeof *changes);
+    struct nd_reason *reasons =
+        nd_arena_take(arena, input.count * sizeof *reasons);
+    nd_network_contributions(live->model->network, &vector, changes);
+    size_t count = 0;
+    for (uint32_t i = 0; i < input.count; i++) {
+        if (changes[i] == 0) {
+            continue;
+        }
+        reasons[count] = reason_of(live, &passage->features, input.columns[i]);
+        reasons[count++].change =
+            live->model->calibration.slope * (double)changes[i];
+    }
+    if (count > 0) {
+        qsort(reasons, count, sizeof *reasons, by_change);
+    }
+    *count_r = count;
+    return reasons;
+}
+
+void nd_engine_explain(struct nd_engine *engine,
+                       const struct nd_message *message,
+                       const struct nd_scan *scan, size_t limit,
+                       struct nd_arena *arena, struct nd_verdict *verdict_r,
+                       const struct nd_reason **reasons_r, size_t *count_r)
+{
+    struct nd_live *live = nd_engine_take_live(engine);
+    struct passage passage;
+    struct nd_reason *reasons = NULL;
+    size_t count = 0;
+    no_opinion(live, verdict_r);
+    if (live != NULL && extract(engine, live, message, scan, ND_EXTRACT_NAMES,
+                                arena, &passage)) {
+        double log_odds = nd_live_log_odds(live, &passage.slotted, arena);
+        if (isfinite(log_odds)) {
+            judge(engine, live, log_odds, verdict_r);
+        }
+        reasons = find_reasons(live, &passage, arena, &count);
+    }
+    count = count < limit ? count : limit;
+    for (size_t i = 0; i < count; i++) {
+        reasons[i].name =
+            nd_arena_strndup(arena, reasons[i].name, strlen(reasons[i].name));
+    }
+    nd_live_release(&live);
+    *reasons_r = reasons;
+    *count_r = count;
+}
