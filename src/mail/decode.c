@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Decoding, with GMime's decoders for transfer encodings and encoded words
+ * and iconv for charsets. The main idea is to do nothing where nothing is to be
+ * done: most mail is ASCII or UTF-8 already, and is handed on without a copy.
+ * Broken input never fails, it is repaired and counted.
+ */
+#include "mail/decode.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include <gmime/gmime.h>
+#include <libxml/parser.h>
+
+#include "base/utf8.h"
+
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+#define REPLACEMENT "\xef\xbf\xbd"
+
+static void init_libraries(void)
+{
+    g_mime_init();
+    xmlInitParser();
+}
+
+void nd_mail_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_libraries);
+}
+
+/* Length of the run of ASCII at the start of data. */
+static size_t ascii_run(const char *data, size_t length)
+{
+    size_t at = 0;
+    for (; at + sizeof(uint64_t) <= length; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, data + at, sizeof word);
+        if ((word & HIGH_BITS) != 0)
+            break;
+    }
+    while (at < length && (unsigned char)data[at] < 128)
+        at++;
+    return at;
+}
+
+bool nd_is_ascii(const char *data, size_t length)
+{
+    return ascii_run(data, length) == length;
+}
+
+/* Length of the run of valid UTF-8 at the start of data. */
+static size_t utf8_run(const char *data, size_t length)
+{
+    size_t at = 0;
+    for (;;) {
+        at += ascii_run(data + at, length - at);
+        uint32_t code_point;
+        size_t bytes = nd_utf8_decode(data + at, length - at, &code_point);
+        if (bytes == 0)
+            return at;
+        at += bytes;
+    }
+}
+
+bool nd_is_utf8(const char *data, size_t length)
+{
+    return utf8_run(data, length) == length;
+}
+
+uint32_t nd_append_utf8(struct nd_buffer *buffer, const char *data,
+                        size_t length)
+{
+    uint32_t broken = 0;
+    nd_buffer_reserve(buffer, length);
+    while (length > 0) {
+        size_t run = utf8_run(data, length);
+        nd_buffer_append(buffer, data, run);
+        data += run;
+        length -= run;
+        if (length > 0) {
+            nd_buffer_append_text(buffer, REPLACEMENT);
+            broken++;
+            data++;
+            length--;
+        }
+    }
+    return broken;
+}
+
+static struct nd_span contents(const struct nd_buffer *buffer)
+{
+    return buffer->length == 0
+               ? (struct nd_span){"", 0}
+               : (struct nd_span){(const char *)buffer->data, buffer->length};
+}
+
+static GMimeContentEncoding find_encoding(const char *encoding)
+{
+    if (strcmp(encoding, "base64") == 0)
+        return GMIME_CONTENT_ENCODING_BASE64;
+    if (strcmp(encoding, "quoted-printable") == 0)
+        return GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+    if (strcmp(encoding, "x-uuencode") == 0 ||
+        strcmp(encoding, "uuencode") == 0 || strcmp(encoding, "x-uue") == 0)
+        return GMIME_CONTENT_ENCODING_UUENCODE;
+    return GMIME_CONTENT_ENCODING_DEFAULT;
+}
+
+/* Base64 has 65 characters; a body with others is broken or no base64. */
+static bool is_base64(const char *data, size_t length)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "abcdefghijklmnopqrstuvwxyz"
+                                   "0123456789+/= \t\r\n";
+    bool allowed[256] = {false};
+    for (const char *at = alphabet; *at != '\0'; at++)
+        allowed[(unsigned char)*at] = true;
+    for (size_t i = 0; i < length; i++)
+        if (!allowed[(unsigned char)data[i]])
+            return false;
+    return true;
+}
+
+struct nd_span nd_decode_transfer(struct nd_span data, const char *encoding,
+                                  struct nd_buffer *buffer, uint32_t *defects)
+{
+    GMimeContentEncoding kind = find_encoding(encoding);
+    if (kind == GMIME_CONTENT_ENCODING_DEFAULT)
+        return data;
+    if (kind == GMIME_CONTENT_ENCODING_BASE64 &&
+        !is_base64(data.data, data.length))
+        (*defects)++;
+    GMimeEncoding state;
+    g_mime_encoding_init_decode(&state, kind);
+    nd_buffer_clear(buffer);
+    uint8_t *out =
+        nd_buffer_reserve(buffer, g_mime_encoding_outlen(&state, data.length));
+    buffer->length +=
+        g_mime_encoding_step(&state, data.data, data.length, (char *)out);
+    return contents(buffer);
+}
+
+/* Charsets whose bytes are all below 128 and still are not ASCII. */
+static bool is_shifted(const char *charset)
+{
+    return strncmp(charset, "iso-2022", 8) == 0 ||
+           strncmp(charset, "utf-7", 5) == 0 ||
+           strncmp(charset, "hz", 2) == 0 ||
+           strncmp(charset, "utf-16", 6) == 0 ||
+           strncmp(charset, "utf-32", 6) == 0;
+}
+
+static bool is_one_of(const char *charset, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(charset, *names) == 0)
+            return true;
+    return false;
+}
+
+static bool is_western(const char *charset)
+{
+    static const char *const names[] = {
+        "iso-8859-1", "windows-1252", "cp1252",     "latin1",
+        "x-latin1",   "iso8859-1",    "iso_8859-1", NULL,
+    };
+    return is_one_of(charset, names);
+}
+
+/* Charsets that say nothing about bytes above 127. */
+static bool is_unstated(const char *charset)
+{
+    static const char *const names[] = {
+        "",        "us-ascii",  "ascii",  "7bit",    "8bit", "unknown-8bit",
+        "unknown", "x-unknown", "binary", "default", NULL,
+    };
+    return is_one_of(charset, names);
+}
+
+/* Windows-1252 stands for ISO-8859-1 too, as in every mail reader. */
+static void append_western(struct nd_buffer *buffer, struct nd_span data)
+{
+    static const uint16_t upper[32] = {
+        0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+        0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
+        0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+        0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
+    };
+    const char *at = data.data;
+    const char *end = data.data + data.length;
+    while (at < end) {
+        size_t run = ascii_run(at, (size_t)(end - at));
+        nd_buffer_append(buffer, at, run);
+        at += run;
+        if (at == end)
+            break;
+        uint8_t byte = (uint8_t)*at++;
+        uint32_t code_point = byte < 160 ? upper[byte - 128] : byte;
+        char *out = (char *)nd_buffer_reserve(buffer, 4);
+        buffer->length += nd_utf8_encode(code_point, out);
+    }
+}
+
+/* Converts with iconv; a byte that it refuses becomes U+FFFD. */
+static void append_iconv(struct nd_buffer *buffer, iconv_t converter,
+                         struct nd_span data, uint32_t *defects)
+{
+    char *in = (char *)data.data; /* iconv does not write there */
+    size_t left = data.length;
+    while (left > 0) {
+        size_t room = left * 2 + 64;
+        char *out = (char *)nd_buffer_reserve(buffer, room);
+        size_t free_room = room;
+        size_t result = iconv(converter, &in, &left, &out, &free_room);
+        buffer->length += room - free_room;
+        if (result != (size_t)-1 || errno == E2BIG)
+            continue;
+        nd_buffer_append_text(buffer, REPLACEMENT);
+        (*defects)++;
+        in++;
+        left--;
+        iconv(converter, NULL, NULL, NULL, NULL);
+    }
+}
+
+/* False where the charset is unknown to iconv. */
+static bool convert(struct nd_buffer *buffer, struct nd_span data,
+                    const char *charset, uint32_t *defects)
+{
+    iconv_t converter = g_mime_iconv_open("utf-8", charset);
+    if (converter == (iconv_t)-1)
+        return false;
+    append_iconv(buffer, converter, data, defects);
+    g_mime_iconv_close(converter);
+    return true;
+}
+
+static void append_unstated(struct nd_buffer *buffer, struct nd_span data)
+{
+    if (nd_is_utf8(data.data, data.length))
+        nd_buffer_append(buffer, data.data, data.length);
+    else
+        append_western(buffer, data);
+}
+
+struct nd_span nd_decode_charset(struct nd_span data, const char *charset,
+                                 struct nd_buffer *buffer, uint32_t *defects)
+{
+    bool shifted = is_shifted(charset);
+    if (!shifted && nd_is_ascii(data.data, data.length))
+        return data;
+    nd_buffer_clear(buffer);
+    if (strcmp(charset, "utf-8") == 0 || strcmp(charset, "utf8") == 0) {
+        if (nd_is_utf8(data.data, data.length))
+            return data;
+        *defects += nd_append_utf8(buffer, data.data, data.length);
+    } else if (is_western(charset)) {
+        append_western(buffer, data);
+    } else if (is_unstated(charset) && !shifted) {
+        append_unstated(buffer, data);
+    } else if (!convert(buffer, data, charset, defects)) {
+        (*defects)++;
+        append_unstated(buffer, data);
+    }
+    return contents(buffer);
+}
+
+static struct nd_text keep(const struct nd_buffer *buffer,
+                           struct nd_arena *arena)
+{
+    struct nd_span all = contents(buffer);
+    return (struct nd_text){nd_arena_strndup(arena, all.data, all.length),
+                            all.length};
+}
+
+/* GMime answers in UTF-8, but a charset's name may be a lie. */
+static struct nd_text decode_words(struct nd_text value, struct nd_arena *arena,
+                                   uint32_t *defects)
+{
+    char *decoded = g_mime_utils_header_decode_text(NULL, value.data);
+    struct nd_buffer buffer = {0};
+    *defects += nd_append_utf8(&buffer, decoded, strlen(decoded));
+    g_free(decoded);
+    struct nd_text text = keep(&buffer, arena);
+    nd_buffer_free(&buffer);
+    return text;
+}
+
+struct nd_text nd_decode_header(struct nd_text value, const char *charset,
+                                struct nd_arena *arena, uint32_t *defects)
+{
+    bool has_words = strstr(value.data, "=?") != NULL;
+    if (!has_words && nd_is_ascii(value.data, value.length))
+        return value;
+    struct nd_buffer buffer = {0};
+    struct nd_span raw = {value.data, value.length};
+    struct nd_span all =
+        nd_is_utf8(value.data, value.length)
+            ? raw
+            : nd_decode_charset(raw, charset, &buffer, defects);
+    struct nd_text text = value;
+    if (all.data != value.data)
+        text = keep(&buffer, arena);
+    nd_buffer_free(&buffer);
+    return has_words ? decode_words(text, arena, defects) : text;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Folds white space while text is appended, in one pass and without a second
+ * copy: the memory is taken once, at the limit or at what the message could
+ * need, whichever is less. It knows nothing of MIME or HTML.
+ */
+#include "mail/text.h"
+
+#include <string.h>
+
+void nd_text_begin(struct nd_text_builder *text, size_t limit,
+                   struct nd_arena *arena)
+{
+    *text = (struct nd_text_builder){.data = nd_arena_take(arena, limit + 1),
+                                     .capacity = limit};
+}
+
+void nd_text_break(struct nd_text_builder *text)
+{
+    text->pending = '\n';
+}
+
+void nd_text_blank(struct nd_text_builder *text)
+{
+    if (text->pending == 0)
+        text->pending = ' ';
+}
+
+/* Control characters are white space here; only LF is a line end. */
+static bool is_white(char byte)
+{
+    return (unsigned char)byte <= ' ' || byte == 127;
+}
+
+/* Bytes of a no-break space (U+00A0) at data, else 0. */
+static size_t no_break_space(const char *data, const char *end)
+{
+    return end - data >= 2 && data[0] == '\xc2' && data[1] == '\xa0' ? 2 : 0;
+}
+
+/* The end of the word that starts at data. */
+static const char *word_end(const char *data, const char *end)
+{
+    while (data < end && !is_white(*data) && no_break_space(data, end) == 0)
+        data++;
+    return data;
+}
+
+/* A limit may not cut a character in two. */
+static size_t whole_characters(const char *data, size_t length)
+{
+    while (length > 0 && ((unsigned char)data[length] & 0xc0) == 0x80)
+        length--;
+    return length;
+}
+
+static void put(struct nd_text_builder *text, const char *word, size_t length)
+{
+    size_t room = text->capacity - text->length;
+    if (text->pending != 0 && text->length > 0 && room > 0) {
+        text->data[text->length++] = text->pending;
+        room--;
+    }
+    text->pending = 0;
+    size_t kept = length;
+    if (length > room)
+        kept = whole_characters(word, room);
+    memcpy(text->data + text->length, word, kept);
+    text->length += kept;
+    if (kept < length) {
+        text->dropped += length - kept;
+        text->capacity = text->length;
+    }
+}
+
+size_t nd_text_append(struct nd_text_builder *text, const char *data,
+                      size_t length)
+{
+    const char *end = data + length;
+    size_t visible = 0;
+    while (data < end) {
+        size_t wide = no_break_space(data, end);
+        if (wide == 0 && !is_white(*data)) {
+            const char *next = word_end(data, end);
+            put(text, data, (size_t)(next - data));
+            visible += (size_t)(next - data);
+            data = next;
+            continue;
+        }
+        if (*data == '\n')
+            nd_text_break(text);
+        else
+            nd_text_blank(text);
+        data += wide == 0 ? 1 : wide;
+    }
+    return visible;
+}
+
+struct nd_text nd_text_end(struct nd_text_builder *text)
+{
+    text->data[text->length] = '\0';
+    return (struct nd_text){text->data, text->length};
+}
