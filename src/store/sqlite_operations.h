@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The operations of the SQLite backend: one function for each entry of struct
+ * nd_backend, of the same name and promise. docs/protocol.md says which
+ * statements each of them runs.
+ */
+#ifndef ND_STORE_SQLITE_OPERATIONS_H
+#define ND_STORE_SQLITE_OPERATIONS_H
+
+#include "store/backend.h"
+
+/* sqlite.c */
+enum nd_status nd_sqlite_now(struct nd_store *store, struct nd_error *error,
+                             int64_t *now_ms_r);
+enum nd_status nd_sqlite_key(struct nd_store *store,
+                             const struct nd_key *candidate,
+                             struct nd_error *error, struct nd_key *key_r);
+
+/* sqlite_put.c */
+enum nd_status nd_sqlite_put_many(struct nd_store *store,
+                                  const struct nd_scope *scope,
+                                  const struct nd_sample_put *samples,
+                                  size_t count, const struct nd_quota *quota,
+                                  struct nd_error *error,
+                                  struct nd_put_result *results_r);
+
+/* sqlite_forget.c */
+enum nd_status nd_sqlite_forget(struct nd_store *store,
+                                const struct nd_scope *scope,
+                                const uint8_t identity[ND_IDENTITY_BYTES],
+                                int64_t label_ms, struct nd_error *error,
+                                bool *existed_r);
+enum nd_status nd_sqlite_forget_matching(struct nd_store *store,
+                                         const struct nd_scope *scope,
+                                         const struct nd_sample_filter *filter,
+                                         bool dry_run, struct nd_error *error,
+                                         uint64_t *count_r);
+
+/* sqlite_put.c */
+enum nd_status nd_sqlite_relabel(struct nd_store *store,
+                                 const struct nd_scope *scope,
+                                 const uint8_t identity[ND_IDENTITY_BYTES],
+                                 enum nd_class label, enum nd_source source,
+                                 int64_t label_ms, struct nd_error *error,
+                                 struct nd_put_result *result_r);
+
+/* sqlite_read.c */
+enum nd_status nd_sqlite_snapshot(struct nd_store *store,
+                                  const struct nd_scope *scope,
+                                  struct nd_error *error,
+                                  struct nd_snapshot *snapshot_r);
+enum nd_status nd_sqlite_read(struct nd_store *store,
+                              const struct nd_scope *scope,
+                              const struct nd_sample_info *samples,
+                              size_t count, struct nd_arena *arena,
+                              struct nd_error *error,
+                              struct nd_payload *payloads_r);
+enum nd_status nd_sqlite_find(struct nd_store *store,
+                              const struct nd_scope *scope,
+                              const uint8_t identity[ND_IDENTITY_BYTES],
+                              struct nd_error *error,
+                              struct nd_sample_info *info_r);
+
+/* sqlite_registry.c */
+enum nd_status nd_sqlite_registry_slots(
+    struct nd_store *store, const char *rule, const char *const *names,
+    size_t count, uint32_t max_names, struct nd_error *error, uint32_t *slots_r,
+    uint32_t *length_r, uint8_t digest_r[ND_DIGEST_BYTES]);
+enum nd_status nd_sqlite_registry_read(struct nd_store *store, const char *rule,
+                                       uint32_t first, struct nd_arena *arena,
+                                       struct nd_error *error,
+                                       const char *const **names_r,
+                                       uint32_t *count_r);
+
+/* sqlite_profile.c */
+enum nd_status nd_sqlite_profile_register(struct nd_store *store,
+                                          const char *rule,
+                                          const struct nd_profile *profile,
+                                          struct nd_error *error,
+                                          bool *created_r);
+enum nd_status nd_sqlite_profile_list(struct nd_store *store, const char *rule,
+                                      struct nd_arena *arena,
+                                      struct nd_error *error,
+                                      const struct nd_profile **profiles_r,
+                                      size_t *count_r);
+enum nd_status nd_sqlite_profile_touch(
+    struct nd_store *store, const char *rule, const char *settings,
+    const uint8_t digest[ND_PROFILE_DIGEST_BYTES], struct nd_error *error);
+enum nd_status nd_sqlite_profile_trim(struct nd_store *store, const char *rule,
+                                      uint32_t keep, int64_t recent_ms,
+                                      struct nd_arena *arena,
+                                      struct nd_error *error,
+                                      const struct nd_profile **dropped_r,
+                                      size_t *count_r);
+
+/* sqlite_lease.c */
+enum nd_status nd_sqlite_lease_acquire(struct nd_store *store,
+                                       const struct nd_scope *scope,
+                                       const uint8_t nonce[ND_NONCE_BYTES],
+                                       const char *holder, int64_t length_ms,
+                                       struct nd_error *error,
+                                       struct nd_lease *lease_r);
+enum nd_status nd_sqlite_lease_renew(struct nd_store *store,
+                                     const struct nd_scope *scope,
+                                     const struct nd_lease *lease,
+                                     uint64_t progress, int64_t length_ms,
+                                     struct nd_error *error);
+enum nd_status nd_sqlite_lease_release(struct nd_store *store,
+                                       const struct nd_scope *scope,
+                                       const struct nd_lease *lease,
+                                       struct nd_error *error);
+enum nd_status nd_sqlite_lease_show(struct nd_store *store,
+                                    const struct nd_scope *scope,
+                                    struct nd_error *error,
+                                    struct nd_lease *lease_r);
+
+/* sqlite_training.c */
+enum nd_status nd_sqlite_training_state(struct nd_store *store,
+                                        const struct nd_scope *scope,
+                                        struct nd_error *error,
+                                        struct nd_training_state *state_r);
+enum nd_status nd_sqlite_training_finish(
+    struct nd_store *store, const struct nd_scope *scope,
+    const struct nd_lease *lease, const struct nd_journal_entry *entry,
+    const struct nd_sample_info *consumed, size_t consumed_count,
+    uint64_t watermark, struct nd_error *error);
+
+/* sqlite_model.c */
+enum nd_status nd_sqlite_model_upload(struct nd_store *store,
+                                      const struct nd_scope *scope,
+                                      const void *blob, size_t length,
+                                      struct nd_error *error,
+                                      uint8_t digest_r[ND_DIGEST_BYTES]);
+
+/* sqlite_publish.c */
+enum nd_status nd_sqlite_model_publish(struct nd_store *store,
+                                       const struct nd_scope *scope,
+                                       const struct nd_lease *lease,
+                                       const struct nd_publish *publish,
+                                       struct nd_error *error,
+                                       uint64_t *generation_r);
+enum nd_status nd_sqlite_model_import(struct nd_store *store,
+                                      const struct nd_scope *scope,
+                                      const struct nd_publish *publish,
+                                      struct nd_error *error,
+                                      uint64_t *generation_r);
+
+/* sqlite_pointer.c */
+enum nd_status nd_sqlite_model_current(struct nd_store *store,
+                                       const struct nd_scope *scope,
+                                       struct nd_error *error,
+                                       struct nd_model_pointer *pointer_r);
+enum nd_status nd_sqlite_model_get(struct nd_store *store,
+                                   const struct nd_scope *scope,
+                                   uint64_t generation, struct nd_error *error,
+                                   struct nd_buffer *blob);
+enum nd_status nd_sqlite_model_list(struct nd_store *store,
+                                    const struct nd_scope *scope,
+                                    struct nd_error *error,
+                                    struct nd_model_info **models_r,
+                                    size_t *count_r);
+enum nd_status nd_sqlite_model_pin(struct nd_store *store,
+                                   const struct nd_scope *scope,
+                                   uint64_t generation, bool pin,
+                                   struct nd_error *error,
+                                   struct nd_model_pointer *pointer_r);
+
+/* sqlite_stats.c */
+enum nd_status nd_sqlite_count(struct nd_store *store,
+                               const struct nd_scope *scope,
+                               enum nd_refusal reason, uint64_t add,
+                               struct nd_error *error);
+enum nd_status nd_sqlite_stats(struct nd_store *store,
+                               const struct nd_scope *scope,
+                               struct nd_error *error,
+                               struct nd_store_stats *stats_r);
+enum nd_status nd_sqlite_journal(struct nd_store *store,
+                                 const struct nd_scope *scope, size_t limit,
+                                 struct nd_arena *arena, struct nd_error *error,
+                                 const struct nd_journal_entry **entries_r,
+                                 size_t *count_r);
+enum nd_status nd_sqlite_scopes(struct nd_store *store, struct nd_error *error,
+                                struct nd_scope **scopes_r, size_t *count_r);
+enum nd_status nd_sqlite_host_report(struct nd_store *store,
+                                     const struct nd_scope *scope,
+                                     const char *host, uint64_t generation,
+                                     struct nd_error *error);
+enum nd_status nd_sqlite_host_list(struct nd_store *store,
+                                   const struct nd_scope *scope,
+                                   struct nd_error *error,
+                                   struct nd_host_report **hosts_r,
+                                   size_t *count_r);
+
+/* sqlite_maintain.c */
+enum nd_status nd_sqlite_maintain(struct nd_store *store, int64_t keep_ms,
+                                  bool dry_run,
+                                  void (*report)(const char *line,
+                                                 void *context),
+                                  void *context, struct nd_error *error);
+
+#endif
