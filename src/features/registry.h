@@ -17,6 +17,7 @@
 
 struct nd_registry;
 
+/* An empty registry; destroy accepts NULL and clears *registry. */
 struct nd_registry *nd_registry_create(void) ND_MUST_CHECK;
 void nd_registry_destroy(struct nd_registry **registry);
 
@@ -30,6 +31,7 @@ uint32_t nd_registry_find(const struct nd_registry *registry, const char *name);
 /* The name of slot; NULL where it is not given. */
 const char *nd_registry_name(const struct nd_registry *registry, uint32_t slot);
 
+/* How many names have slots. */
 uint32_t nd_registry_length(const struct nd_registry *registry);
 
 /* The chain digest after the first length names: D(0) is 32 zero bytes,

@@ -39,6 +39,7 @@ struct nd_verdict {
     uint64_t generation; /* 0: no model */
     double log_odds;
 };
+/* "spam", "ham" or "unsure"; static. */
 const char *nd_verdict_name(enum nd_verdict_kind kind);
 
 /* Scores a message (may be NULL) with findings (may be NULL). Takes no lock

@@ -23,6 +23,7 @@ struct nd_sparse {
  * complete. */
 struct nd_dataset;
 
+/* An empty set; destroy accepts NULL and clears *dataset. */
 struct nd_dataset *nd_dataset_create(void) ND_MUST_CHECK;
 void nd_dataset_destroy(struct nd_dataset **dataset);
 
@@ -34,6 +35,7 @@ enum nd_status nd_dataset_add(struct nd_dataset *dataset,
                               float weight,
                               struct nd_error *error) ND_MUST_CHECK;
 
+/* Vectors in the set, and entries of all of them together. */
 size_t nd_dataset_count(const struct nd_dataset *dataset);
 size_t nd_dataset_entries(const struct nd_dataset *dataset);
 /* Largest column plus one; 0 for an empty set. */

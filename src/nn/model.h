@@ -75,6 +75,7 @@ struct nd_model {
                                not look into them */
 };
 
+/* Frees all that the model owns and clears *model; NULL is accepted. */
 void nd_model_destroy(struct nd_model **model);
 
 /* Appends the model file. key (may be NULL) keys the closing digest. */

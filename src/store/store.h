@@ -155,6 +155,8 @@ struct nd_put_result {
     uint8_t replaced[ND_IDENTITY_BYTES]; /* when replaced */
 };
 
+/* Stores one sample, or says what it was taken for. Repeating an uncertain put
+ * is safe. */
 enum nd_status nd_store_put(struct nd_store *store,
                             const struct nd_scope *scope,
                             const struct nd_sample_put *sample,
@@ -343,6 +345,7 @@ enum nd_decision {
     ND_DECISION_REJECTED, /* not better than the live model */
     ND_DECISION_FAILED,   /* crash, limit, not finite, one class */
 };
+/* "promoted", "rejected", "failed"; static. */
 const char *nd_decision_name(enum nd_decision decision);
 
 /* One line of the journal. figures is a JSON object, at most 4 KiB. */
@@ -433,6 +436,7 @@ enum nd_status nd_store_model_import(struct nd_store *store,
                                      struct nd_error *error,
                                      uint64_t *generation_r) ND_MUST_CHECK;
 
+/* The live pointer of scope; generation 0 where there is no model. */
 enum nd_status nd_store_model_current(
     struct nd_store *store, const struct nd_scope *scope,
     struct nd_error *error, struct nd_model_pointer *pointer_r) ND_MUST_CHECK;
@@ -473,6 +477,7 @@ struct nd_store_stats {
     uint64_t registry_length; /* of the rule */
     uint64_t store_bytes;     /* of the whole store */
 };
+/* What the store holds and has counted for scope. */
 enum nd_status nd_store_stats(struct nd_store *store,
                               const struct nd_scope *scope,
                               struct nd_error *error,
