@@ -227,10 +227,19 @@ static void append_iconv(struct nd_buffer *buffer, iconv_t converter,
     }
 }
 
+/* Names with other characters are options to iconv, or nonsense. */
+static bool is_charset_name(const char *charset)
+{
+    size_t length = strspn(charset, "abcdefghijklmnopqrstuvwxyz0123456789_-.:");
+    return length > 0 && length <= 40 && charset[length] == '\0';
+}
+
 /* False where the charset is unknown to iconv. */
 static bool convert(struct nd_buffer *buffer, struct nd_span data,
                     const char *charset, uint32_t *defects)
 {
+    if (!is_charset_name(charset))
+        return false;
     iconv_t converter = g_mime_iconv_open("utf-8", charset);
     if (converter == (iconv_t)-1)
         return false;

@@ -309,7 +309,8 @@ static void on_text(void *context, const char *text, size_t length)
         return;
     reading->shown_bytes += length;
     if (nd_html_style_visible(&frame->style))
-        html->facts.visible_chars += nd_text_append(html->text, text, length);
+        html->facts.visible_chars +=
+            nd_text_append(html->text, text, length, false);
     else
         html->facts.hidden_chars += count_words(text, length);
 }

@@ -8,12 +8,18 @@
  * over. The same way it goes on where the parser thinks that the page has
  * ended, since mail readers show what comes after </html>. Nothing here knows
  * what a tag means.
+ *
+ * Senders break words with "<!x>", which no reader shows but this libxml2
+ * (2.9.14) takes for text: it is taken out in front of it.
  */
 #include "mail/html_feed.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <libxml/HTMLparser.h>
+
+#include "base/buffer.h"
 
 #define PIECE 1024         /* bytes fed at once: at most 342 tags */
 #define MAX_OPEN 100       /* elements */
@@ -156,8 +162,42 @@ static const char *feed_piece(struct feed *feed, const char *piece,
     return fed;
 }
 
-void nd_html_feed(struct nd_span html, const struct nd_html_events *events,
-                  void *context)
+/* Whether the "<!...>" from at to close (its '>') is one that browsers hide and
+ * libxml2 shows: no comment, no document type, and not the end of a conditional
+ * comment, whose "-->" is needed. */
+static bool is_bogus_comment(const char *at, const char *close)
+{
+    if (at[2] == '-' || (close[-1] == '-' && close[-2] == '-'))
+        return false;
+    return close - at < 9 || strncasecmp(at + 2, "doctype", 7) != 0;
+}
+
+/* Takes bogus comments out; the result is html itself where there are none,
+ * else in buffer. */
+static struct nd_span without_bogus_comments(struct nd_span html,
+                                             struct nd_buffer *buffer)
+{
+    const char *end = html.data + html.length;
+    const char *kept = html.data; /* all before it is in buffer */
+    const char *at = html.data;
+    while ((at = memmem(at, (size_t)(end - at), "<!", 2)) != NULL) {
+        const char *close = memchr(at, '>', (size_t)(end - at));
+        if (close == NULL)
+            break;
+        if (is_bogus_comment(at, close)) {
+            nd_buffer_append(buffer, kept, (size_t)(at - kept));
+            kept = close + 1;
+        }
+        at = close + 1;
+    }
+    if (kept == html.data)
+        return html;
+    nd_buffer_append(buffer, kept, (size_t)(end - kept));
+    return (struct nd_span){(const char *)buffer->data, buffer->length};
+}
+
+static void feed_all(struct nd_span html, const struct nd_html_events *events,
+                     void *context)
 {
     struct feed feed = {.events = events, .context = context};
     const char *end = html.data + html.length;
@@ -167,4 +207,12 @@ void nd_html_feed(struct nd_span html, const struct nd_html_events *events,
         at = feed_piece(&feed, at, end);
     htmlParseChunk(feed.parser, "", 0, 1);
     end_parser(&feed);
+}
+
+void nd_html_feed(struct nd_span html, const struct nd_html_events *events,
+                  void *context)
+{
+    struct nd_buffer buffer = {0};
+    feed_all(without_bogus_comments(html, &buffer), events, context);
+    nd_buffer_free(&buffer);
 }

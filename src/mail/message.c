@@ -134,14 +134,12 @@ static void read_headers(struct reading *reading)
     nd_field_reader_init(&reader, all.data, all.length);
     size_t used = 0;
     while (nd_field_next(&reader, &field)) {
-        size_t start = (size_t)(field.name.data - all.data);
         if (message->header_count == count ||
             used + field.name.length > limits->max_header) {
             message->cut_headers++;
             message->unread_bytes += (size_t)(reader.at - field.name.data);
             continue;
         }
-        (void)start;
         add_header(reading, &field, charset, &headers[message->header_count]);
         used +=
             field.name.length + headers[message->header_count++].value.length;
@@ -273,7 +271,7 @@ static void read_text(struct reading *reading, const struct nd_entity *entity)
         return;
     }
     size_t start = reading->text.length;
-    nd_text_append(&reading->text, text.data, text.length);
+    nd_text_append(&reading->text, text.data, text.length, true);
     nd_urls_scan(&reading->urls, reading->text.data + start,
                  reading->text.length - start);
 }
@@ -330,10 +328,10 @@ enum nd_status nd_message_read(const void *data, size_t length,
                                struct nd_arena *arena, struct nd_error *error,
                                struct nd_message *message_r)
 {
-    if (length == 0)
+    struct nd_span whole = without_mbox_line(data, length);
+    if (whole.length == 0)
         return nd_fail(error, ND_DATA, "the message is empty");
     nd_mail_init();
-    struct nd_span whole = without_mbox_line(data, length);
     struct nd_message message = {
         .message_id = {"", 0}, .subject = {"", 0}, .raw_bytes = whole.length};
     struct reading reading = {

@@ -26,23 +26,33 @@ void nd_text_blank(struct nd_text_builder *text)
         text->pending = ' ';
 }
 
-/* Control characters are white space here; only LF is a line end. */
-static bool is_white(char byte)
-{
-    return (unsigned char)byte <= ' ' || byte == 127;
-}
+/* Control characters are white space here, and so is the no-break space,
+ * U+00A0, C2 A0 in UTF-8; only LF is a line end. */
+enum { WORD, WHITE, PERHAPS_WHITE };
 
-/* Bytes of a no-break space (U+00A0) at data, else 0. */
-static size_t no_break_space(const char *data, const char *end)
+static const unsigned char classes[256] = {
+    [0 ... ' '] = WHITE,
+    [127] = WHITE,
+    [0xc2] = PERHAPS_WHITE,
+};
+
+/* Bytes of the white space at data, 0 where a word goes on. */
+static size_t white_space(const char *data, const char *end)
 {
-    return end - data >= 2 && data[0] == '\xc2' && data[1] == '\xa0' ? 2 : 0;
+    unsigned char class = classes[(unsigned char)*data];
+    if (class != PERHAPS_WHITE)
+        return class == WHITE;
+    return end - data >= 2 && data[1] == '\xa0' ? 2 : 0;
 }
 
 /* The end of the word that starts at data. */
 static const char *word_end(const char *data, const char *end)
 {
-    while (data < end && !is_white(*data) && no_break_space(data, end) == 0)
+    do {
         data++;
+        while (data < end && classes[(unsigned char)*data] == WORD)
+            data++;
+    } while (data < end && white_space(data, end) == 0);
     return data;
 }
 
@@ -74,24 +84,24 @@ static void put(struct nd_text_builder *text, const char *word, size_t length)
 }
 
 size_t nd_text_append(struct nd_text_builder *text, const char *data,
-                      size_t length)
+                      size_t length, bool lines)
 {
     const char *end = data + length;
     size_t visible = 0;
     while (data < end) {
-        size_t wide = no_break_space(data, end);
-        if (wide == 0 && !is_white(*data)) {
+        size_t white = white_space(data, end);
+        if (white == 0) {
             const char *next = word_end(data, end);
             put(text, data, (size_t)(next - data));
             visible += (size_t)(next - data);
             data = next;
             continue;
         }
-        if (*data == '\n')
+        if (*data == '\n' && lines)
             nd_text_break(text);
         else
             nd_text_blank(text);
-        data += wide == 0 ? 1 : wide;
+        data += white;
     }
     return visible;
 }

@@ -27,9 +27,11 @@ struct nd_text_builder {
 /* limit bytes of the arena's memory, and one for the NUL. */
 void nd_text_begin(struct nd_text_builder *text, size_t limit,
                    struct nd_arena *arena);
-/* Appends valid UTF-8; answers how many bytes were not white space. */
+/* Appends valid UTF-8; answers how many bytes were not white space. Whether a
+ * line end in data is one in the text is for lines to say: in HTML it is a
+ * blank. */
 size_t nd_text_append(struct nd_text_builder *text, const char *data,
-                      size_t length);
+                      size_t length, bool lines);
 /* A line end, or a blank, before whatever comes next. */
 void nd_text_break(struct nd_text_builder *text);
 void nd_text_blank(struct nd_text_builder *text);
