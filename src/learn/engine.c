@@ -205,7 +205,7 @@ void nd_engine_destroy(struct nd_engine **engine)
         return;
     }
     struct nd_engine *old = *engine;
-    nd_batch_destroy(&old->batch);
+    nd_lesson_batch_destroy(&old->batch);
     nd_live_release(&old->live);
     nd_registry_destroy(&old->registry);
     nd_symbols_free(&old->symbols);

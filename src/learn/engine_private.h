@@ -19,7 +19,7 @@ enum nd_training_stage {
     ND_STAGE_PUBLISHING,
 };
 
-struct nd_batch; /* lessons not yet stored (lessons.c) */
+struct nd_lesson_batch; /* lessons not yet stored (lessons.c) */
 
 struct nd_engine {
     struct nd_store *store;
@@ -36,7 +36,7 @@ struct nd_engine {
     struct nd_registry *registry;
     struct nd_symbols symbols;
     bool profile_is_stored;
-    struct nd_batch *batch;
+    struct nd_lesson_batch *batch;
     int64_t clock_offset_ms; /* the store's wall clock minus ours */
     int64_t last_label_ms;
 
@@ -82,6 +82,6 @@ bool nd_engine_is_own_symbol(const struct nd_engine *engine, const char *name);
 const struct nd_scan *nd_engine_findings(const struct nd_message *message,
                                          const struct nd_scan *scan);
 
-void nd_batch_destroy(struct nd_batch **batch);
+void nd_lesson_batch_destroy(struct nd_lesson_batch **batch);
 
 #endif

@@ -28,7 +28,7 @@ struct lesson {
     struct nd_put_result result;
 };
 
-struct nd_batch {
+struct nd_lesson_batch {
     struct nd_arena *arena;   /* what the lessons point to */
     struct nd_arena *scratch; /* of one extraction */
     struct lesson lessons[BATCH_LESSONS];
@@ -36,7 +36,7 @@ struct nd_batch {
     uint64_t refused[ND_REFUSAL_COUNT]; /* here, not by the store */
 };
 
-static struct nd_batch *batch_of(struct nd_engine *engine)
+static struct nd_lesson_batch *batch_of(struct nd_engine *engine)
 {
     if (engine->batch == NULL) {
         engine->batch = nd_calloc(1, sizeof *engine->batch);
@@ -46,7 +46,7 @@ static struct nd_batch *batch_of(struct nd_engine *engine)
     return engine->batch;
 }
 
-void nd_batch_destroy(struct nd_batch **batch)
+void nd_lesson_batch_destroy(struct nd_lesson_batch **batch)
 {
     if (*batch != NULL) {
         nd_arena_destroy(&(*batch)->arena);
@@ -56,7 +56,7 @@ void nd_batch_destroy(struct nd_batch **batch)
     }
 }
 
-static void clear_batch(struct nd_batch *batch)
+static void clear_batch(struct nd_lesson_batch *batch)
 {
     nd_arena_reset(batch->arena);
     batch->count = 0;
@@ -127,7 +127,7 @@ static int64_t message_time(const struct nd_engine *engine,
 
 static void extract(const struct nd_engine *engine,
                     const struct nd_message *message,
-                    const struct nd_scan *scan, struct nd_batch *batch,
+                    const struct nd_scan *scan, struct nd_lesson_batch *batch,
                     struct nd_features *features_r)
 {
     struct nd_features features;
@@ -141,7 +141,7 @@ static void extract(const struct nd_engine *engine,
     nd_arena_reset(batch->scratch);
 }
 
-static void refuse(struct nd_batch *batch, struct lesson *lesson,
+static void refuse(struct nd_lesson_batch *batch, struct lesson *lesson,
                    enum nd_refusal reason)
 {
     lesson->open = false;
@@ -155,7 +155,7 @@ static void refuse(struct nd_batch *batch, struct lesson *lesson,
 /* Every name that the registry here lacks, once; also the profile's symbols. */
 static const char **unknown_names(struct nd_engine *engine, size_t *count_r)
 {
-    struct nd_batch *batch = engine->batch;
+    struct nd_lesson_batch *batch = engine->batch;
     struct nd_registry *seen = nd_registry_create();
     size_t room = 0, count = 0;
     for (size_t i = 0; i < batch->count; i++) {
@@ -212,7 +212,7 @@ static enum nd_status grow_profile(struct nd_engine *engine,
                                    struct nd_error *error)
 {
     static const char prefix[] = "symbol:";
-    const struct nd_batch *batch = engine->batch;
+    const struct nd_lesson_batch *batch = engine->batch;
     for (size_t i = 0; i < batch->count; i++) {
         const struct lesson *lesson = &batch->lessons[i];
         size_t named = lesson->open ? lesson->features.named_count : 0;
@@ -231,7 +231,7 @@ static enum nd_status grow_profile(struct nd_engine *engine,
 /* Encodes the lessons that are open with the registry as it is now. */
 static void pack_lessons(struct nd_engine *engine)
 {
-    struct nd_batch *batch = engine->batch;
+    struct nd_lesson_batch *batch = engine->batch;
     struct nd_buffer payload = {0};
     uint32_t length = nd_registry_length(engine->registry);
     uint8_t digest[ND_DIGEST_BYTES];
@@ -289,7 +289,7 @@ static enum nd_status put_with_repeats(struct nd_engine *engine,
 static enum nd_status put_lessons(struct nd_engine *engine,
                                   struct nd_error *error)
 {
-    struct nd_batch *batch = engine->batch;
+    struct nd_lesson_batch *batch = engine->batch;
     struct nd_sample_put *puts = nd_calloc(batch->count, sizeof *puts);
     struct nd_put_result *results = nd_calloc(batch->count, sizeof *results);
     size_t count = 0;
@@ -314,7 +314,7 @@ static enum nd_status put_lessons(struct nd_engine *engine,
     return status;
 }
 
-static bool any_open(const struct nd_batch *batch)
+static bool any_open(const struct nd_lesson_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->lessons[i].open) {
@@ -366,7 +366,7 @@ enum nd_status nd_engine_flush(struct nd_engine *engine,
                                nd_learned_callback *callback, void *context,
                                struct nd_error *error)
 {
-    struct nd_batch *batch = engine->batch;
+    struct nd_lesson_batch *batch = engine->batch;
     if (batch == NULL || batch->count == 0) {
         return ND_OK;
     }
@@ -389,7 +389,7 @@ enum nd_status nd_engine_flush(struct nd_engine *engine,
     return status;
 }
 
-static bool is_waiting(const struct nd_batch *batch,
+static bool is_waiting(const struct nd_lesson_batch *batch,
                        const uint8_t identity[ND_IDENTITY_BYTES])
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -412,7 +412,7 @@ enum nd_status nd_engine_learn(struct nd_engine *engine, const char *path,
         return nd_fail(error, ND_PERMISSION,
                        "the store has no key and cannot be written to");
     }
-    struct nd_batch *batch = batch_of(engine);
+    struct nd_lesson_batch *batch = batch_of(engine);
     bool again = is_waiting(batch, message->identity);
     if (again || batch->count == BATCH_LESSONS ||
         nd_arena_used(batch->arena) > BATCH_BYTES) {
