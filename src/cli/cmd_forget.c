@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * neurald forget: takes samples out of the store, by message or in bulk, for
+ * every rule. Forgetting by source and time undoes a poisoning.
+ */
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/selection.h"
+#include "cli/session.h"
+
+static const struct nd_option options[] = {ND_SELECTION_OPTIONS, {0}};
+
+struct forgetting {
+    struct nd_cli *cli;
+    struct nd_session *session;
+    struct nd_selection selection;
+    struct nd_scope scope; /* of the rule under way */
+    struct nd_named_samples samples;
+    uint64_t forgotten, absent;
+};
+
+static enum nd_status forget_one(struct forgetting *run,
+                                 const struct nd_named_sample *sample)
+{
+    const uint8_t *identity = sample->identity;
+    bool existed = false;
+    enum nd_status status;
+    if (run->selection.dry_run) {
+        struct nd_sample_info info;
+        status = nd_store_find(run->session->store, &run->scope, identity,
+                               &run->cli->error, &info);
+        existed = status == ND_OK;
+        status = status == ND_NO_INPUT ? ND_OK : status;
+    } else {
+        status = nd_store_forget(run->session->store, &run->scope, identity, 0,
+                                 &run->cli->error, &existed);
+    }
+    if (status == ND_OK && !existed) {
+        nd_cli_remark(run->cli, "%s: no sample of rule %s", sample->name,
+                      run->scope.rule);
+    }
+    run->forgotten += existed;
+    run->absent += !existed;
+    return status;
+}
+
+static enum nd_status print_result(struct forgetting *run)
+{
+    enum nd_status status = ND_OK;
+    if (run->cli->json) {
+        struct nd_json json = {0};
+        nd_json_open(&json, NULL, '{');
+        nd_json_text(&json, "rule", run->scope.rule);
+        nd_json_unsigned(&json, "forgotten", run->forgotten);
+        nd_json_unsigned(&json, "absent", run->absent);
+        nd_json_switch(&json, "dry_run", run->selection.dry_run);
+        nd_json_close(&json, '}');
+        status = nd_json_line(&json, stdout, &run->cli->error);
+        nd_json_free(&json);
+        return status;
+    }
+    printf("%s: %llu sample%s %sforgotten", run->scope.rule,
+           (unsigned long long)run->forgotten, run->forgotten == 1 ? "" : "s",
+           run->selection.dry_run ? "would be " : "");
+    if (run->absent > 0) {
+        printf(", %llu not there", (unsigned long long)run->absent);
+    }
+    putchar('\n');
+    return ND_OK;
+}
+
+static enum nd_status forget_for_rule(struct forgetting *run)
+{
+    enum nd_status status = ND_OK;
+    run->forgotten = 0;
+    run->absent = 0;
+    if (run->selection.by_filter) {
+        status = nd_store_forget_matching(
+            run->session->store, &run->scope, &run->selection.filter,
+            run->selection.dry_run, &run->cli->error, &run->forgotten);
+    }
+    for (size_t i = 0; i < run->samples.count && status == ND_OK; i++) {
+        status = forget_one(run, &run->samples.items[i]);
+    }
+    return status == ND_OK ? print_result(run) : status;
+}
+
+static enum nd_status check_usage(struct forgetting *run, size_t paths)
+{
+    bool named =
+        paths > 0 || nd_arguments_flag(run->cli->arguments, "identity");
+    if (named == run->selection.by_filter) {
+        return nd_fail(&run->cli->error, ND_USAGE,
+                       "say what to forget: either messages (PATH... or "
+                       "--identity), or --source, --label, --since, --until");
+    }
+    return ND_OK;
+}
+
+static enum nd_status run(struct nd_cli *cli)
+{
+    struct forgetting run = {.cli = cli};
+    size_t count;
+    const char *const *paths = nd_arguments_words(cli->arguments, &count);
+    enum nd_status status = nd_selection_read(cli, &run.selection);
+    if (status == ND_OK) {
+        status = check_usage(&run, count);
+    }
+    if (status == ND_OK) {
+        status = nd_named_samples_read(cli, paths, count, &run.samples);
+    }
+    if (status == ND_OK) {
+        status = nd_session_open_store(
+            cli, run.selection.dry_run ? ND_SESSION_READ : ND_SESSION_WRITE,
+            &run.session);
+    }
+    for (size_t i = 0; status == ND_OK && i < run.session->count; i++) {
+        run.scope = nd_session_scope(&run.session->rules[i]);
+        status = forget_for_rule(&run);
+    }
+    nd_session_close(&run.session);
+    nd_named_samples_free(&run.samples);
+    return status;
+}
+
+const struct nd_command nd_command_forget = {
+    .name = "forget",
+    .usage = "PATH... | --identity HEX... | --source SOURCE [--since WHEN]",
+    .summary = "take samples out of the store",
+    .about =
+        "Forgets the samples of messages, or all that match every one of "
+        "--source, --label, --since and --until, for every rule (or the one "
+        "of --rule). The next training goes without them; 'neurald train' "
+        "trains at once.\n"
+        "JSON, an object a rule: rule, forgotten, absent, dry_run.\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * neurald train: trains now, through the store's lease, and tells the decision
+ * with its figures. An interrupt stops the child and gives the lease back.
+ */
+#include <math.h>
+#include <signal.h>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/session.h"
+
+static const struct nd_option options[] = {
+    {"if-due", ND_OPTION_FLAG, NULL,
+     "only where the rule's settings say that a training is due"},
+    {0},
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static void catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = note_interrupt};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static bool show(double done, double loss, const char *stage, void *context)
+{
+    struct nd_progress *progress = context;
+    char detail[128];
+    if (isfinite(loss)) {
+        snprintf(detail, sizeof(detail), "%s, loss %.4f", stage, loss);
+    } else {
+        snprintf(detail, sizeof(detail), "%s", stage);
+    }
+    nd_progress_update(progress, done, detail);
+    return interrupted == 0;
+}
+
+static enum nd_status print_json(struct nd_cli *cli, const struct nd_rule *rule,
+                                 const struct nd_training_report *report)
+{
+    const struct nd_model_figures *figures = &report->candidate;
+    struct nd_json json = {0};
+    nd_json_open(&json, NULL, '{');
+    nd_json_text(&json, "rule", rule->name);
+    nd_json_text(&json, "settings", rule->settings);
+    nd_json_text(&json, "decision", nd_decision_name(report->decision));
+    nd_json_text(&json, "reason", report->reason);
+    nd_json_unsigned(&json, "generation", report->generation);
+    nd_json_unsigned(&json, "spam", figures->spam);
+    nd_json_unsigned(&json, "ham", figures->ham);
+    nd_json_unsigned(&json, "held_spam", figures->held_spam);
+    nd_json_unsigned(&json, "held_ham", figures->held_ham);
+    nd_json_number(&json, "auc", figures->held_auc);
+    nd_json_number(&json, "log_loss", figures->held_log_loss);
+    nd_json_number(&json, "recall", figures->held_recall);
+    nd_json_number(&json, "target_fpr", figures->target_fpr);
+    nd_json_number(&json, "live_log_loss",
+                   report->had_live ? report->live_log_loss : (double)NAN);
+    nd_json_number(&json, "live_recall",
+                   report->had_live ? report->live_recall : (double)NAN);
+    nd_json_number(&json, "seconds", report->seconds);
+    nd_json_unsigned(&json, "seed", report->seed);
+    nd_json_close(&json, '}');
+    enum nd_status status = nd_json_line(&json, stdout, &cli->error);
+    nd_json_free(&json);
+    return status;
+}
+
+static void print_text(const struct nd_rule *rule,
+                       const struct nd_training_report *report)
+{
+    const struct nd_model_figures *figures = &report->candidate;
+    printf("%s: %s", rule->name, nd_decision_name(report->decision));
+    if (report->decision == ND_DECISION_PROMOTED) {
+        printf(" as generation %llu", (unsigned long long)report->generation);
+    }
+    printf("%s%s\n", report->reason[0] != '\0' ? ": " : "", report->reason);
+    if (report->decision == ND_DECISION_FAILED) {
+        return;
+    }
+    printf("  trained on %llu spam and %llu ham in %.1f s, judged on %llu spam "
+           "and %llu ham\n",
+           (unsigned long long)figures->spam, (unsigned long long)figures->ham,
+           report->seconds, (unsigned long long)figures->held_spam,
+           (unsigned long long)figures->held_ham);
+    printf("  AUC %.5f, log-loss %.5f, recall %.4f at %g of the ham lost\n",
+           figures->held_auc, figures->held_log_loss, figures->held_recall,
+           figures->target_fpr);
+    if (report->had_live) {
+        printf("  the live model on the same: log-loss %.5f, recall %.4f\n",
+               report->live_log_loss, report->live_recall);
+    }
+}
+
+/* A failed training is a failure of the command; a candidate that proved no
+ * better is not. */
+static enum nd_status tell(struct nd_cli *cli, const struct nd_rule *rule,
+                           const struct nd_training_report *report)
+{
+    enum nd_status status = ND_OK;
+    if (cli->json) {
+        status = print_json(cli, rule, report);
+    } else {
+        print_text(rule, report);
+    }
+    if (status == ND_OK && report->decision == ND_DECISION_FAILED) {
+        status = nd_fail(&cli->error, ND_INTERNAL,
+                         "the training of rule %s failed: %s", rule->name,
+                         report->reason);
+    }
+    return status;
+}
+
+static enum nd_status train_rule(struct nd_cli *cli, struct nd_session *session,
+                                 size_t index)
+{
+    const struct nd_rule *rule = &session->rules[index];
+    struct nd_engine *engine = session->engines[index];
+    struct nd_training_report report;
+    bool force = !nd_arguments_flag(cli->arguments, "if-due");
+
+    if (!force) {
+        bool due = false;
+        char why[256];
+        enum nd_status status =
+            nd_engine_due(engine, &cli->error, &due, why, sizeof(why));
+        if (status != ND_OK) {
+            return status;
+        }
+        if (!due) {
+            nd_cli_remark(cli, "%s: no training is due: %s", rule->name, why);
+            return ND_OK;
+        }
+    }
+    nd_progress_stage(&cli->progress, "training");
+    enum nd_status status = nd_engine_train(engine, force, show, &cli->progress,
+                                            &cli->error, &report);
+    if (status != ND_OK) {
+        return status;
+    }
+    nd_progress_end(&cli->progress, NULL);
+    return tell(cli, rule, &report);
+}
+
+/* The word behind the command is short for --rule. */
+static enum nd_status find_rule(struct nd_cli *cli, const char **name_r)
+{
+    size_t count;
+    const char *const *words = nd_arguments_words(cli->arguments, &count);
+    *name_r = count > 0 ? words[0] : NULL;
+    if (count > 1) {
+        return nd_fail(&cli->error, ND_USAGE,
+                       "one rule at a time: %s is one too many", words[1]);
+    }
+    if (count == 1 && nd_arguments_flag(cli->arguments, "rule")) {
+        return nd_fail(&cli->error, ND_USAGE,
+                       "give the rule once: as --rule or behind the command");
+    }
+    if (count == 1 && nd_config_rule(cli->config, words[0]) == NULL) {
+        return nd_fail(&cli->error, ND_USAGE,
+                       "no rule %s in the configuration; 'neurald config' "
+                       "shows which there are",
+                       words[0]);
+    }
+    return ND_OK;
+}
+
+static enum nd_status run(struct nd_cli *cli)
+{
+    struct nd_session *session = NULL;
+    const char *name;
+    enum nd_status status = find_rule(cli, &name);
+    if (status == ND_OK) {
+        status = nd_session_open(cli, ND_SESSION_WRITE, false, &session);
+    }
+    if (status != ND_OK) {
+        return status;
+    }
+    catch_interrupts();
+    for (size_t i = 0; i < session->count && status == ND_OK; i++) {
+        if (name == NULL ||
+            nd_config_rule(cli->config, name) == &session->rules[i]) {
+            status = train_rule(cli, session, i);
+        }
+    }
+    nd_session_close(&session);
+    return status;
+}
+
+const struct nd_command nd_command_train = {
+    .name = "train",
+    .usage = "[RULE]",
+    .summary = "train now, and publish the model if it proves better",
+    .about =
+        "Takes the lease, trains a candidate in a child process, judges it on "
+        "held-out samples beside the live model, and publishes it if it is not "
+        "worse. Without RULE all rules are trained. The exit status is 0 for "
+        "a promoted and for a rejected candidate, 1 with the reason where "
+        "there is nothing to train, 75 where another host holds the lease.\n"
+        "JSON, an object a rule: rule, settings, decision (promoted, rejected, "
+        "failed), reason, generation, spam, ham, held_spam, held_ham, auc, "
+        "log_loss, recall, target_fpr, live_log_loss, live_recall, seconds, "
+        "seed.\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads the configuration file with libconfuse. Every key is declared to it as
+ * a string (or list of strings) built from the table, and a validating
+ * callback, which runs while the line number is still known, sets the value.
+ * libconfuse merges repeated keys and sections in silence; the callback
+ * remembers what it has seen, so that a repetition is an error.
+ */
+#include "cli/config.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "cli/config_keys.h"
+
+#define MAX_FILE_BYTES (1U << 20)
+
+/* libconfuse's callbacks carry no context, so the parse under way is here. */
+static struct {
+    const char *path;
+    struct nd_config *config;
+    struct nd_error *error;
+    enum nd_status status;
+    struct nd_buffer seen; /* struct seen_option, one after the other */
+} parse;
+
+struct seen_option {
+    const cfg_opt_t *option;
+    int line;
+};
+
+/* ---- errors ---- */
+
+static enum nd_status fail_at(int line, enum nd_status status,
+                              const char *message)
+{
+    if (parse.status == ND_OK) {
+        parse.status = nd_fail(parse.error, status, "%s:%d: %s", parse.path,
+                               line, message);
+    }
+    return parse.status;
+}
+
+static void confuse_error(cfg_t *section, const char *format, va_list list)
+    __attribute__((format(printf, 2, 0)));
+static void confuse_error(cfg_t *section, const char *format, va_list list)
+{
+    static const char unknown[] = "no such option '";
+    char message[ND_ERROR_BYTES];
+    vsnprintf(message, sizeof(message), format, list);
+    if (strncmp(message, unknown, strlen(unknown)) == 0) {
+        char *name = nd_strdup(message + strlen(unknown));
+        name[strcspn(name, "'")] = '\0';
+        snprintf(message, sizeof(message),
+                 "unknown key %.100s; 'man neurald.conf' and 'neurald config "
+                 "--example' list those that there are",
+                 name);
+        free(name);
+    }
+    fail_at(section->line, ND_CONFIG, message);
+}
+
+/* True (and an error) when option was closed before. */
+static bool seen_before(const cfg_t *section, const cfg_opt_t *option)
+{
+    const struct seen_option *seen = (const void *)parse.seen.data;
+    for (size_t i = 0; i < parse.seen.length / sizeof(*seen); i++) {
+        if (seen[i].option == option) {
+            char message[ND_ERROR_BYTES];
+            snprintf(message, sizeof(message),
+                     "%s was already given on line %d; remove one of them",
+                     option->name, seen[i].line);
+            fail_at(section->line, ND_CONFIG, message);
+            return true;
+        }
+    }
+    struct seen_option now = {option, section->line};
+    nd_buffer_append(&parse.seen, &now, sizeof(now));
+    return false;
+}
+
+/* ---- sections and values ---- */
+
+static struct nd_origins make_origins(enum nd_section_id id)
+{
+    size_t count = nd_config_section(id)->count;
+    return (struct nd_origins){nd_calloc(count, sizeof(char *))};
+}
+
+/* Sets every field from the table's defaults, so that these are the truth. */
+static enum nd_status set_defaults(enum nd_section_id id, void *base,
+                                   struct nd_error *error)
+{
+    const struct nd_section_info *section = nd_config_section(id);
+    for (size_t i = 0; i < section->count; i++) {
+        const struct nd_key_info *key = &section->keys[i];
+        enum nd_status status =
+            key->type == ND_KEY_TRUST
+                ? ND_OK
+                : nd_key_set(key, key->standard, base, error);
+        if (status != ND_OK) {
+            return status;
+        }
+    }
+    return ND_OK;
+}
+
+static enum nd_status add_rule(struct nd_config *config, const char *name,
+                               struct nd_error *error)
+{
+    static const struct nd_key_info title = {
+        .name = "rule",
+        .type = ND_KEY_NAME,
+        .offset = offsetof(struct nd_rule, name)};
+    size_t index = config->rule_count;
+    config->rules =
+        nd_realloc(config->rules, index + 1, sizeof(*config->rules));
+    config->rule_origins = nd_realloc(config->rule_origins, index + 1,
+                                      sizeof(*config->rule_origins));
+    struct nd_rule *rule = &config->rules[index];
+    nd_rule_init(rule);
+    config->rule_origins[index] = make_origins(ND_SECTION_RULE);
+    config->rule_count++;
+    enum nd_status status = nd_key_set(&title, name, rule, error);
+    return status == ND_OK ? set_defaults(ND_SECTION_RULE, rule, error)
+                           : status;
+}
+
+struct place {
+    enum nd_section_id id;
+    void *base;
+    struct nd_origins *origins;
+};
+
+static enum nd_status find_place(const cfg_t *section, struct place *place_r)
+{
+    struct nd_config *config = parse.config;
+    if (strcmp(section->name, "limits") == 0) {
+        *place_r = (struct place){ND_SECTION_LIMITS, &config->limits,
+                                  &config->limits_origins};
+        return ND_OK;
+    }
+    if (strcmp(section->name, "rule") != 0) {
+        *place_r = (struct place){ND_SECTION_GLOBAL, &config->global,
+                                  &config->global_origins};
+        return ND_OK;
+    }
+    struct nd_rule *rule = nd_config_rule(config, section->title);
+    if (rule == NULL) {
+        struct nd_error detail = {0};
+        if (add_rule(config, section->title, &detail) != ND_OK) {
+            return fail_at(section->line, ND_CONFIG, detail.text);
+        }
+        rule = &config->rules[config->rule_count - 1];
+    }
+    *place_r = (struct place){ND_SECTION_RULE, rule,
+                              &config->rule_origins[rule - config->rules]};
+    return ND_OK;
+}
+
+static enum nd_status set_value(const cfg_t *section, cfg_opt_t *option,
+                                const struct place *place)
+{
+    const struct nd_section_info *info = nd_config_section(place->id);
+    size_t index = 0;
+    while (strcmp(info->keys[index].name, option->name) != 0) {
+        index++;
+    }
+    for (unsigned int i = 0; i < option->nvalues; i++) {
+        struct nd_error detail = {0};
+        if (nd_key_set(&info->keys[index], cfg_opt_getnstr(option, i),
+                       place->base, &detail) != ND_OK) {
+            return fail_at(section->line, ND_CONFIG, detail.text);
+        }
+    }
+    place->origins->of[index] = nd_sprintf("%s:%d", parse.path, section->line);
+    return ND_OK;
+}
+
+/* Called after each value of a key, and after a list's last one. */
+static int key_given(cfg_t *section, cfg_opt_t *option)
+{
+    struct place place;
+    bool failed = seen_before(section, option) ||
+                  find_place(section, &place) != ND_OK ||
+                  set_value(section, option, &place) != ND_OK;
+    return failed ? -1 : 0;
+}
+
+/* Called at the end of a section, also of an empty one. */
+static int section_given(cfg_t *parent, cfg_opt_t *option)
+{
+    bool single = (option->flags & CFGF_MULTI) == 0;
+    if (single && seen_before(parent, option)) {
+        return -1;
+    }
+    cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
+    struct place place;
+    return find_place(section, &place) == ND_OK ? 0 : -1;
+}
+
+/* ---- declaring the table to libconfuse ---- */
+
+static cfg_opt_t *declare_keys(enum nd_section_id id, size_t room_for_more)
+{
+    const struct nd_section_info *section = nd_config_section(id);
+    cfg_opt_t end = CFG_END();
+    cfg_opt_t *options =
+        nd_calloc(section->count + room_for_more + 1, sizeof(*options));
+    for (size_t i = 0; i < section->count; i++) {
+        const char *name = section->keys[i].name;
+        cfg_opt_t one = CFG_STR(name, NULL, CFGF_NODEFAULT);
+        cfg_opt_t list = CFG_STR_LIST(name, NULL, CFGF_NODEFAULT);
+        options[i] = section->keys[i].type == ND_KEY_TRUST ? list : one;
+        options[i].validcb = key_given;
+    }
+    for (size_t i = 0; i <= room_for_more; i++) {
+        options[section->count + i] = end;
+    }
+    return options;
+}
+
+static int run_confuse(const char *text)
+{
+    cfg_opt_t *limits = declare_keys(ND_SECTION_LIMITS, 0);
+    cfg_opt_t *rule = declare_keys(ND_SECTION_RULE, 0);
+    cfg_opt_t *all = declare_keys(ND_SECTION_GLOBAL, 2);
+    size_t next = nd_config_section(ND_SECTION_GLOBAL)->count;
+    cfg_opt_t limits_section = CFG_SEC("limits", limits, CFGF_NONE);
+    cfg_opt_t rule_section =
+        CFG_SEC("rule", rule, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    limits_section.validcb = section_given;
+    rule_section.validcb = section_given;
+    all[next] = limits_section;
+    all[next + 1] = rule_section;
+
+    cfg_t *confuse = cfg_init(all, CFGF_NONE);
+    cfg_set_error_function(confuse, confuse_error);
+    int result = cfg_parse_buf(confuse, text);
+    cfg_free(confuse);
+    free(all);
+    free(rule);
+    free(limits);
+    return result;
+}
+
+/* ---- the file ---- */
+
+static enum nd_status read_stream(const char *path, FILE *file,
+                                  struct nd_error *error,
+                                  struct nd_buffer *text)
+{
+    struct stat info;
+    if (fstat(fileno(file), &info) != 0 || S_ISDIR(info.st_mode)) {
+        return nd_fail(error, ND_CONFIG,
+                       "%s is a folder; a configuration file is wanted", path);
+    }
+    uint8_t *room = nd_buffer_reserve(text, MAX_FILE_BYTES + 1);
+    size_t length = fread(room, 1, MAX_FILE_BYTES + 1, file);
+    if (ferror(file)) {
+        return nd_fail_errno(error, "cannot read configuration %s", path);
+    }
+    if (length > MAX_FILE_BYTES) {
+        return nd_fail(error, ND_CONFIG, "%s is larger than %u bytes", path,
+                       MAX_FILE_BYTES);
+    }
+    if (memchr(room, '\0', length) != NULL) {
+        return nd_fail(error, ND_CONFIG,
+                       "%s holds a NUL byte; it is no configuration", path);
+    }
+    text->length += length;
+    nd_buffer_append_text(text, "\n");
+    return ND_OK;
+}
+
+static enum nd_status parse_file(const char *path, struct nd_config *config,
+                                 struct nd_error *error)
+{
+    struct nd_buffer text = {0};
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return nd_fail_errno(error, "cannot open configuration %s", path);
+    }
+    enum nd_status status = read_stream(path, file, error, &text);
+    fclose(file);
+    if (status == ND_OK) {
+        parse.path = path;
+        parse.config = config;
+        parse.error = error;
+        parse.status = ND_OK;
+        if (run_confuse((const char *)text.data) != CFG_SUCCESS &&
+            parse.status == ND_OK) {
+            parse.status =
+                nd_fail(error, ND_CONFIG, "%s: cannot be parsed", path);
+        }
+        status = parse.status;
+        nd_buffer_free(&parse.seen);
+    }
+    nd_buffer_free(&text);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static enum nd_status load_into(struct nd_config *config, const char *path,
+                                struct nd_error *error)
+{
+    enum nd_status status =
+        set_defaults(ND_SECTION_GLOBAL, &config->global, error);
+    if (status == ND_OK) {
+        status = set_defaults(ND_SECTION_LIMITS, &config->limits, error);
+    }
+    if (status == ND_OK && path != NULL) {
+        config->path = nd_strdup(path);
+        status = parse_file(path, config, error);
+    }
+    if (status == ND_OK && config->rule_count == 0) {
+        status = add_rule(config, "default", error);
+    }
+    return status;
+}
+
+enum nd_status nd_config_load(const char *path, struct nd_error *error,
+                              struct nd_config **config_r)
+{
+    struct nd_config *config = nd_calloc(1, sizeof(*config));
+    config->global_origins = make_origins(ND_SECTION_GLOBAL);
+    config->limits_origins = make_origins(ND_SECTION_LIMITS);
+    enum nd_status status = load_into(config, path, error);
+    if (status != ND_OK) {
+        nd_config_destroy(&config);
+        return status;
+    }
+    *config_r = config;
+    return ND_OK;
+}
+
+static void free_origins(enum nd_section_id id, struct nd_origins *origins)
+{
+    for (size_t i = 0; i < nd_config_section(id)->count; i++) {
+        free(origins->of[i]);
+    }
+    free(origins->of);
+}
+
+void nd_config_destroy(struct nd_config **config)
+{
+    if (config == NULL || *config == NULL) {
+        return;
+    }
+    struct nd_config *old = *config;
+    for (size_t i = 0; i < old->rule_count; i++) {
+        nd_rule_free(&old->rules[i]);
+        free_origins(ND_SECTION_RULE, &old->rule_origins[i]);
+    }
+    free(old->rules);
+    free(old->rule_origins);
+    nd_section_free(ND_SECTION_GLOBAL, &old->global);
+    nd_section_free(ND_SECTION_LIMITS, &old->limits);
+    free_origins(ND_SECTION_GLOBAL, &old->global_origins);
+    free_origins(ND_SECTION_LIMITS, &old->limits_origins);
+    free(old->path);
+    free(old);
+    *config = NULL;
+}
+
+void nd_config_set_store(struct nd_config *config, const char *url,
+                         const char *origin)
+{
+    free(config->global.store);
+    config->global.store = nd_strdup(url);
+    const struct nd_section_info *section =
+        nd_config_section(ND_SECTION_GLOBAL);
+    for (size_t i = 0; i < section->count; i++) {
+        if (strcmp(section->keys[i].name, "store") == 0) {
+            free(config->global_origins.of[i]);
+            config->global_origins.of[i] = nd_strdup(origin);
+        }
+    }
+}
+
+struct nd_rule *nd_config_rule(const struct nd_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (strcmp(config->rules[i].name, name) == 0) {
+            return &config->rules[i];
+        }
+    }
+    return NULL;
+}

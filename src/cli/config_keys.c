@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of configuration keys: a key that is not here does not exist, and
+ * nothing else says what a key is called, holds, or may be. How values are
+ * read and written by type stands in config_values.c.
+ */
+#include "cli/config_keys.h"
+
+#include <stdint.h>
+
+#include "cli/config.h"
+
+#define KIB 1024.0
+#define MIB (1024.0 * KIB)
+#define GIB (1024.0 * MIB)
+#define SECOND 1000.0
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define ANY 9007199254740992.0 /* 2^53: exact as a double */
+
+/* offset and size of a field */
+#define AT(type, field) offsetof(type, field), sizeof(((type *)NULL)->field)
+
+#define KEY(name, type, standard, minimum, maximum, at, text)              \
+    {                                                                      \
+        name, ND_KEY_##type, standard, minimum, maximum, at, 0, NULL, text \
+    }
+#define GLOBAL(field) AT(struct nd_global, field)
+#define LIMIT(field) AT(struct nd_mail_limits, field)
+#define RULE(field) AT(struct nd_rule, field)
+
+static const struct nd_key_info global_keys[] = {
+    KEY("store", TEXT, "", 0, 0, GLOBAL(store),
+        "Where samples and models live: sqlite:PATH. Empty: "
+        "neurald/neurald.db in the user's state directory "
+        "($XDG_STATE_HOME, else ~/.local/state). The option --store goes "
+        "before it."),
+    KEY("store_timeout", DURATION, "5s", 100, 10 * MINUTE,
+        GLOBAL(store_timeout_ms),
+        "How long one operation waits for a store that others hold."),
+    KEY("key_file", TEXT, "", 0, 0, GLOBAL(key_file),
+        "A file with the installation's key as 64 hexadecimal digits. It "
+        "replaces the key in the store, for those who want to keep it out of "
+        "there. All hosts of a store need the same."),
+    KEY("trusted_headers", TRUST, "", 0, 0, GLOBAL(trust),
+        "Whose findings count: a list of \"HEADER HOST\", such as "
+        "\"X-Spam-Status mx.example.org\" or \"Authentication-Results "
+        "mx.example.org\". A scan or authentication header counts only where "
+        "it names that host, and only the topmost. A sender can write all "
+        "others, so they are ignored and counted."),
+};
+
+static const struct nd_key_info limit_keys[] = {
+    KEY("max_message", SIZE, "4MiB", KIB, GIB, LIMIT(max_message),
+        "Bytes of a message that are read; the rest is counted."),
+    KEY("max_header", SIZE, "256KiB", KIB, 64 * MIB, LIMIT(max_header),
+        "Bytes of a message's whole header that are read."),
+    KEY("max_header_line", SIZE, "16KiB", 256, MIB, LIMIT(max_header_line),
+        "Bytes of one unfolded header field that are read."),
+    KEY("max_headers", COUNT, "1000", 1, 100000, LIMIT(max_headers),
+        "Header fields of a message that are read."),
+    KEY("max_parts", COUNT, "1000", 1, 100000, LIMIT(max_parts),
+        "MIME parts of a message that are read."),
+    KEY("max_depth", COUNT, "32", 1, 200, LIMIT(max_depth),
+        "Nesting of MIME parts that is followed."),
+    KEY("max_text", SIZE, "256KiB", KIB, 64 * MIB, LIMIT(max_text),
+        "Bytes of decoded visible text that are kept."),
+    KEY("max_urls", COUNT, "500", 0, 100000, LIMIT(max_urls),
+        "Links of a message that are kept."),
+};
+
+static const struct nd_key_info rule_keys[] = {
+    KEY("settings", NAME, "default", 0, 0, RULE(settings),
+        "The name of the group of messages that the rule is for; groups share "
+        "neither samples nor models."),
+    {"mode", ND_KEY_CHOICE, "active", 0, 0, RULE(mode), 0, "active observe",
+     "observe: verdicts are given with weight 0."},
+
+    {"learn_mode", ND_KEY_CHOICE, "reservoir", 0, 0, RULE(learn_mode), 0,
+     "reservoir balanced",
+     "reservoir: a bounded random sample of each class, in which newer mail "
+     "replaces older. balanced: at most 1.1 times max_trains of a class, and "
+     "neither class runs ahead of the other; samples are used up by the "
+     "training."},
+    KEY("reservoir", COUNT, "20000", 20, 10000000, RULE(reservoir),
+        "Samples kept of each class (learn_mode reservoir)."),
+    KEY("max_trains", COUNT, "1000", 20, 10000000, RULE(max_trains),
+        "Samples of each class that a training waits for (learn_mode "
+        "balanced)."),
+    KEY("train_prob", NUMBER, "1", 0, 1, RULE(train_prob),
+        "Share of samples that are stored at all; the others are skipped at "
+        "random and counted."),
+    KEY("autolearn", SWITCH, "false", 0, 0, RULE(autolearn),
+        "Learn from what the filter in front decided, without our own part of "
+        "its score, and not from mail that authenticated users send."),
+    {"spam_score", ND_KEY_OPTIONAL, "", -ANY, ANY, RULE(spam_score),
+     offsetof(struct nd_rule, has_spam_score), NULL,
+     "Autolearn as spam at or above this score. Empty: by the filter's "
+     "verdict."},
+    {"ham_score", ND_KEY_OPTIONAL, "", -ANY, ANY, RULE(ham_score),
+     offsetof(struct nd_rule, has_ham_score), NULL,
+     "Autolearn as ham at or below this score. Empty: by the filter's "
+     "verdict."},
+    KEY("max_symbols", COUNT, "65536", 1, 1048576, RULE(max_symbols),
+        "Names of symbols and metatokens that the rule may learn; those "
+        "beyond are left out and counted."),
+    KEY("families", FAMILIES, "symbols,metatokens,text", 0, 0, RULE(families),
+        "What the network sees: symbols, metatokens, text, or single families "
+        "of text (words, pairs, grams, structure, urls, headers, "
+        "header_grams)."),
+
+    KEY("train_after", COUNT, "0", 0, ANY, RULE(train_after),
+        "Train when so many samples are new or relabelled since the last "
+        "attempt. 0: a tenth of the samples present, at least 50."),
+    KEY("train_interval", DURATION, "10m", 0, 365 * DAY,
+        RULE(train_interval_ms),
+        "Shortest time between two trainings; it doubles up to 6 hours after "
+        "each that failed or was refused."),
+    KEY("min_train", COUNT, "20", 2, 1000000, RULE(min_train),
+        "Samples of each class that a training needs at least."),
+    KEY("watch_interval", DURATION, "60s", SECOND, DAY, RULE(watch_interval_ms),
+        "How often a running host looks for a newer model or a training that "
+        "is due."),
+    KEY("lease", DURATION, "60s", 5 * SECOND, HOUR, RULE(lease_ms),
+        "How long the right to train lasts without progress before another "
+        "host may take it."),
+
+    KEY("learning_rate", NUMBER, "0", 0, 1, RULE(learning_rate),
+        "Step of the optimizer. 0: what the network's own defaults say."),
+    KEY("max_iterations", COUNT, "0", 0, 10000, RULE(max_iterations),
+        "Epochs of a training. 0: what the network's own defaults say."),
+    KEY("hidden_units", COUNT, "0", 0, 4096, RULE(hidden_units),
+        "Width of the hidden layer. 0: what the network's own defaults say."),
+    KEY("seeds", COUNT, "2", 1, 16, RULE(seeds),
+        "Candidates that a training starts from different weights; the best "
+        "one counts."),
+    KEY("seed", COUNT, "0", 0, ANY, RULE(seed),
+        "Makes trainings repeatable. 0: a random one, which is reported."),
+
+    KEY("train_time", DURATION, "30m", SECOND, 7 * DAY, RULE(train_time_ms),
+        "The trainer is stopped after this long."),
+    KEY("train_memory", SIZE, "2GiB", 64 * MIB, 1024 * GIB,
+        RULE(train_memory_bytes), "Address space that the trainer may take."),
+    KEY("train_nice", COUNT, "10", 0, 19, RULE(train_nice),
+        "The trainer gives way to other processes: its nice value."),
+
+    KEY("max_profiles", COUNT, "3", 1, 1000, RULE(max_profiles),
+        "Sets of symbols that are remembered for each settings name."),
+    KEY("keep_models", COUNT, "5", 1, 1000, RULE(keep_models),
+        "Generations that are kept for a rollback."),
+    KEY("ann_expire", DURATION, "100d", HOUR, 3650 * DAY, RULE(ann_expire_ms),
+        "Models that are not in use are dropped after this long."),
+    KEY("target_fpr", NUMBER, "0.001", 0, 0.5, RULE(target_fpr),
+        "Share of ham that may be called spam; sets the threshold for spam."),
+    KEY("target_fnr", NUMBER, "0.001", 0, 0.5, RULE(target_fnr),
+        "Share of spam that may be called ham; sets the threshold for ham."),
+    KEY("symbol_spam", TEXT, "NEURALD_SPAM", 0, 0, RULE(symbol_spam),
+        "The symbol of a spam verdict."),
+    KEY("symbol_ham", TEXT, "NEURALD_HAM", 0, 0, RULE(symbol_ham),
+        "The symbol of a ham verdict."),
+    KEY("spam_weight", NUMBER, "3", 0, 1000, RULE(spam_weight),
+        "Weight of the surest spam verdict."),
+    KEY("ham_weight", NUMBER, "-1", -1000, 0, RULE(ham_weight),
+        "Weight of the surest ham verdict; small, so that ham alone never "
+        "cancels a spam score."),
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct nd_section_info sections[ND_SECTION_COUNT_OF_THEM] = {
+    {"", "Keys outside of any section.", global_keys, LENGTH(global_keys)},
+    {"limits",
+     "What is read of a message. The limits hold before the parser sees it, so "
+     "a message made to cost memory or time does not. A changed limit changes "
+     "features: learn again afterwards.",
+     limit_keys, LENGTH(limit_keys)},
+    {"rule",
+     "rule NAME { ... }: a network with its own settings. There may be "
+     "several, and learn and train serve them all; score and explain take the "
+     "first unless --rule names another. Without any, one called default has "
+     "all the defaults.",
+     rule_keys, LENGTH(rule_keys)},
+};
+
+const struct nd_section_info *nd_config_section(enum nd_section_id id)
+{
+    return &sections[id];
+}
