@@ -33,10 +33,11 @@ struct relabelling {
 static enum nd_status relabel_sample(struct relabelling *run,
                                      const uint8_t identity[ND_IDENTITY_BYTES])
 {
+    struct nd_claim claim = {run->label, ND_SOURCE_USER, 0};
     struct nd_put_result result;
     enum nd_status status =
-        nd_store_relabel(run->session->store, &run->scope, identity, run->label,
-                         ND_SOURCE_USER, 0, &run->cli->error, &result);
+        nd_store_relabel(run->session->store, &run->scope, identity, &claim,
+                         &run->cli->error, &result);
     if (status == ND_OK) {
         nd_tally_add(&run->tally, run->label, &result);
     }

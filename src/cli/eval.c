@@ -98,12 +98,13 @@ static enum nd_status add_sample(struct evaluation *run,
 {
     struct nd_features features;
     struct nd_buffer payload = {0};
+    size_t unknown;
     struct nd_fit_sample sample = {.label = label,
                                    .time_ms = item->message.received_ms};
     extract(run, item, &features);
     register_names(run, &features);
-    enum nd_refusal refusal =
-        nd_sample_pack(&features, run->registry, item->arena, &payload, NULL);
+    enum nd_refusal refusal = nd_sample_pack(&features, run->registry,
+                                             item->arena, &payload, &unknown);
     if (refusal != ND_REFUSED_NONE) {
         nd_cli_remark(run->cli, "left out %s: %s", item->path,
                       nd_refusal_name(refusal));

@@ -78,17 +78,7 @@ static enum nd_status open_store(struct nd_cli *cli, enum nd_session_mode mode,
             return status;
         }
     }
-    struct nd_error detail = {0};
-    enum nd_status status =
-        nd_store_open(session->url, &options, &detail, &session->store);
-    if (status == ND_NO_INPUT) {
-        return nd_fail(&cli->error, status, "%s; 'neurald learn' makes a store",
-                       detail.text);
-    }
-    if (status != ND_OK) {
-        cli->error = detail;
-    }
-    return status;
+    return nd_store_open(session->url, &options, &cli->error, &session->store);
 }
 
 static enum nd_status read_key_file(struct nd_cli *cli,
