@@ -111,11 +111,14 @@ enum nd_status nd_training_finish(struct nd_training *training,
     /* A crash or a limit says nothing about the samples: they stay. */
     size_t consumed =
         decision == ND_DECISION_REJECTED ? consumed_count(training) : 0;
+    struct nd_finish finish = {.entry = &entry,
+                               .consumed = training->used,
+                               .consumed_count = consumed,
+                               .watermark = training->snapshot.watermark};
     enum nd_status status = ND_UNCERTAIN;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        status = nd_store_training_finish(
-            engine->store, &engine->scope, &training->lease, &entry,
-            training->used, consumed, training->snapshot.watermark, error);
+        status = nd_store_training_finish(engine->store, &engine->scope,
+                                          &training->lease, &finish, error);
         if (!worth_repeating(status)) {
             break;
         }

@@ -48,8 +48,8 @@ struct nd_backend {
     enum nd_status (*relabel)(struct nd_store *store,
                               const struct nd_scope *scope,
                               const uint8_t identity[ND_IDENTITY_BYTES],
-                              enum nd_class label, enum nd_source source,
-                              int64_t label_ms, struct nd_error *error,
+                              const struct nd_claim *claim,
+                              struct nd_error *error,
                               struct nd_put_result *result_r);
     enum nd_status (*snapshot)(struct nd_store *store,
                                const struct nd_scope *scope,
@@ -122,9 +122,7 @@ struct nd_backend {
     enum nd_status (*training_finish)(struct nd_store *store,
                                       const struct nd_scope *scope,
                                       const struct nd_lease *lease,
-                                      const struct nd_journal_entry *entry,
-                                      const struct nd_sample_info *consumed,
-                                      size_t consumed_count, uint64_t watermark,
+                                      const struct nd_finish *finish,
                                       struct nd_error *error);
     enum nd_status (*model_upload)(struct nd_store *store,
                                    const struct nd_scope *scope,

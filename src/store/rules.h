@@ -31,13 +31,6 @@ struct nd_known {
     int64_t label_ms; /* of a forgotten one: when it was forgotten */
 };
 
-/* A label as somebody gives it. */
-struct nd_claim {
-    enum nd_class label;
-    enum nd_source source;
-    int64_t label_ms;
-};
-
 enum nd_action {
     ND_ACTION_STORE,   /* as a new sample, if the quota allows */
     ND_ACTION_RELABEL, /* the present sample takes label and source */

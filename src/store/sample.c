@@ -19,7 +19,9 @@
 #define FAMILY_MASK 0x1f
 #define FLAG_VALUES 0x20 /* values follow the slots */
 #define FLAG_SIGNS 0x40  /* some of them are negative */
-#define KNOWN_BITS (FAMILY_MASK | FLAG_VALUES | FLAG_SIGNS)
+#define FLAG_ONES 0x80   /* the value 1 has a code of one bit */
+#define FLAGS (FLAG_VALUES | FLAG_SIGNS | FLAG_ONES)
+#define BITS_OF_ONE 12 /* without that, and without a sign */
 #define SLOT_BITS 24
 #define PARAMETER_BITS 5
 
@@ -93,13 +95,25 @@ static unsigned best_parameter(const struct nd_section *section)
 static uint8_t flags_of(const struct nd_section *section)
 {
     uint8_t flags = 0;
+    uint32_t ones = 0;
     for (uint32_t i = 0; i < section->count && section->values != NULL; i++) {
-        if (section->values[i] != 1.0F)
+        if (section->values[i] == 1.0F)
+            ones++;
+        else
             flags |= FLAG_VALUES;
         if (section->values[i] < 0)
             flags |= FLAG_SIGNS;
     }
+    if (flags != 0 && (uint64_t)ones * BITS_OF_ONE > section->count)
+        flags |= FLAG_ONES;
     return flags;
+}
+
+static struct nd_value_form form_of(uint8_t flags)
+{
+    struct nd_value_form form = {.ones = (flags & FLAG_ONES) != 0,
+                                 .signs = (flags & FLAG_SIGNS) != 0};
+    return form;
 }
 
 static void write_body(const struct nd_section *section, uint8_t flags,
@@ -117,7 +131,7 @@ static void write_body(const struct nd_section *section, uint8_t flags,
         nd_bits_put(&writer, gap, parameter);
     }
     for (uint32_t i = 0; i < section->count && (flags & FLAG_VALUES); i++)
-        nd_value_put(&writer, section->values[i], (flags & FLAG_SIGNS) != 0);
+        nd_value_put(&writer, form_of(flags), section->values[i]);
     nd_bits_flush(&writer);
 }
 
@@ -194,14 +208,13 @@ static enum nd_status next_section(struct walk *walk, struct nd_error *error,
     if (reader->failed || length > nd_reader_left(reader))
         return nd_fail(error, ND_DATA, "a sample is cut off at byte %zu",
                        start);
-    if ((head & ~KNOWN_BITS) != 0 ||
-        (head & (FLAG_VALUES | FLAG_SIGNS)) == FLAG_SIGNS ||
+    if (((head & FLAGS) != 0 && (head & FLAG_VALUES) == 0) ||
         (head & FAMILY_MASK) <= walk->last_family)
         return nd_fail(error, ND_DATA,
                        "a sample's section at byte %zu is malformed", start);
     walk->last_family = head & FAMILY_MASK;
     section_r->family = head & FAMILY_MASK;
-    section_r->flags = head & (FLAG_VALUES | FLAG_SIGNS);
+    section_r->flags = head & FLAGS;
     section_r->start = reader->data + start;
     section_r->body = nd_reader_bytes(reader, (size_t)length);
     section_r->body_length = (size_t)length;
@@ -213,7 +226,7 @@ enum nd_status nd_sample_families(const void *data, size_t length,
                                   struct nd_error *error, uint32_t *families_r)
 {
     struct walk walk;
-    struct raw_section section;
+    struct raw_section section = {0};
     uint32_t families = 0;
     enum nd_status status = begin_walk(&walk, data, length, error);
     while (status == ND_OK) {
@@ -291,7 +304,7 @@ static enum nd_status read_section(const struct raw_section *raw,
     if (has_values) {
         float *values = nd_arena_take(arena, (size_t)count * sizeof(*values));
         for (uint32_t i = 0; i < count; i++)
-            values[i] = nd_value_get(&bits, (raw->flags & FLAG_SIGNS) != 0);
+            values[i] = nd_value_get(&bits, form_of(raw->flags));
         section_r->values = values;
     }
     return nd_bits_at_end(&bits) ? ND_OK : fail_section(raw, error);
@@ -302,7 +315,7 @@ enum nd_status nd_sample_decode(const void *data, size_t length,
                                 struct nd_section *sections_r, size_t *count_r)
 {
     struct walk walk;
-    struct raw_section raw;
+    struct raw_section raw = {0};
     struct nd_section sections[ND_SAMPLE_MAX_SECTIONS];
     size_t count = 0;
     enum nd_status status = begin_walk(&walk, data, length, error);
@@ -326,7 +339,7 @@ static enum nd_status merge_sections(struct walk *old, struct walk *added,
                                      struct nd_buffer *merged,
                                      struct nd_error *error)
 {
-    struct raw_section mine, theirs;
+    struct raw_section mine = {0}, theirs = {0};
     enum nd_status has_mine = next_section(old, error, &mine);
     enum nd_status has_theirs = next_section(added, error, &theirs);
     while (has_mine == ND_OK || has_theirs == ND_OK) {

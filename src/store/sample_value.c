@@ -1,94 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values in few bits. Most are exactly 1 (a symbol's presence), most others
+ * Values in few bits. Many are exactly 1 (a symbol's presence), most others
  * lie between 0 and 1, and a thousandth of their size is finer than a network
- * can use. Exponents are numbered from the likely ones on and written in
- * Elias's gamma code (P. Elias, "Universal Codeword Sets", 1975).
+ * can use: 9 bits of mantissa, and an exponent that takes 2 bits where it is a
+ * likely one. Any finite number can be written; the unlikely ones take more.
  */
 #include "store/sample_value.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #define MANTISSA_BITS 9
 #define MANTISSA_STEPS (1 << MANTISSA_BITS)
-/* Exponents of frexpf: a value is 0.5 to 1 times 2^exponent. */
+
+/* Exponents of frexpf (a value is 0.5 to 1 times 2^exponent) from the likely
+ * on. The place in this list is written in Rice code with parameter 1. */
+static const int8_t likely[] = {0, -1, -2, -3, -4,  -5, -6,  -7,
+                                1, 2,  -8, -9, -10, 3,  -11, -12};
+#define LIKELY_COUNT (sizeof(likely) / sizeof(likely[0]))
+/* This many 1 bits announce any other exponent, written plainly. */
+#define ESCAPE_ONES 8
+#define PLAIN_BITS 9
+#define PLAIN_OFFSET 256
+#define PLAIN_ZERO 0 /* in the place of an exponent: the value 0 */
 #define EXPONENT_MIN (-148)
 #define EXPONENT_MAX 128
-/* The number after that of the largest exponent stands for the value 0. */
-#define NUMBER_OF_ZERO 385
 
-/* 0, -1, 1, -2, -3, 2, -4, ... have the numbers 1, 2, 3, ...: values below one
- * half are commoner than those above one. */
-static uint32_t number_of(int exponent)
+static void put_plain(struct nd_bit_writer *writer, uint32_t exponent)
 {
-    if (exponent > 0)
-        return (uint32_t)exponent * 3;
-    uint32_t depth = (uint32_t)-exponent;
-    return 1 + depth + depth / 2;
+    nd_bits_put(writer, (1U << ESCAPE_ONES) - 1, ESCAPE_ONES);
+    nd_bits_put(writer, exponent, PLAIN_BITS);
 }
 
-static int exponent_of(uint32_t number)
+static void put_exponent(struct nd_bit_writer *writer, int exponent)
 {
-    if (number % 3 == 0)
-        return (int)(number / 3);
-    return -(int)(number / 3 * 2 + number % 3 - 1);
-}
-
-static void put_number(struct nd_bit_writer *writer, uint32_t number)
-{
-    unsigned below = 31U - (unsigned)__builtin_clz(number);
-    nd_bits_put_unary(writer, below);
-    nd_bits_put(writer, number, below);
-}
-
-static uint32_t get_number(struct nd_bit_reader *reader)
-{
-    uint32_t below = nd_bits_get_unary(reader);
-    if (below > 8) {
-        reader->failed = true;
-        return NUMBER_OF_ZERO;
-    }
-    return 1U << below | nd_bits_get(reader, below);
-}
-
-void nd_value_put(struct nd_bit_writer *writer, float value, bool signs)
-{
-    if (value == 1.0F) {
-        nd_bits_put(writer, 0, 1);
+    for (uint32_t place = 0; place < LIKELY_COUNT; place++) {
+        if (likely[place] != exponent)
+            continue;
+        nd_bits_put_unary(writer, place >> 1);
+        nd_bits_put(writer, place, 1);
         return;
     }
-    nd_bits_put(writer, 1, 1);
+    put_plain(writer, (uint32_t)(exponent + PLAIN_OFFSET));
+}
+
+/* False for the value 0. */
+static bool get_exponent(struct nd_bit_reader *reader, int *exponent_r)
+{
+    uint32_t ones = 0;
+    while (ones < ESCAPE_ONES && nd_bits_get(reader, 1) == 1)
+        ones++;
+    if (ones < ESCAPE_ONES) {
+        *exponent_r = likely[ones << 1 | nd_bits_get(reader, 1)];
+        return true;
+    }
+    uint32_t plain = nd_bits_get(reader, PLAIN_BITS);
+    *exponent_r = (int)plain - PLAIN_OFFSET;
+    if (plain != PLAIN_ZERO &&
+        (*exponent_r < EXPONENT_MIN || *exponent_r > EXPONENT_MAX))
+        reader->failed = true;
+    return plain != PLAIN_ZERO && !reader->failed;
+}
+
+void nd_value_put(struct nd_bit_writer *writer, struct nd_value_form form,
+                  float value)
+{
+    if (form.ones)
+        nd_bits_put(writer, value != 1.0F, 1);
+    if (form.ones && value == 1.0F)
+        return;
+    if (value == 0) {
+        put_plain(writer, PLAIN_ZERO);
+        return;
+    }
     int exponent;
-    float fraction = frexpf(fabsf(value), &exponent); /* 0, or 0.5 to 1 */
-    int mantissa = (int)lrintf((fraction * 2 - 1) * MANTISSA_STEPS);
-    if (mantissa == MANTISSA_STEPS && exponent == EXPONENT_MAX) {
-        mantissa--;
-    } else if (mantissa == MANTISSA_STEPS) {
+    float fraction = frexpf(fabsf(value), &exponent);
+    long mantissa = lrintf((fraction * 2 - 1) * MANTISSA_STEPS);
+    if (mantissa == MANTISSA_STEPS && exponent < EXPONENT_MAX) {
         mantissa = 0;
         exponent++;
+    } else if (mantissa == MANTISSA_STEPS) {
+        mantissa--;
     }
-    if (value == 0) {
-        put_number(writer, NUMBER_OF_ZERO);
-        return;
-    }
-    put_number(writer, number_of(exponent));
-    if (signs)
+    put_exponent(writer, exponent);
+    if (form.signs)
         nd_bits_put(writer, value < 0, 1);
     nd_bits_put(writer, (uint32_t)mantissa, MANTISSA_BITS);
 }
 
-float nd_value_get(struct nd_bit_reader *reader, bool signs)
+float nd_value_get(struct nd_bit_reader *reader, struct nd_value_form form)
 {
-    if (nd_bits_get(reader, 1) == 0)
+    if (form.ones && nd_bits_get(reader, 1) == 0)
         return 1.0F;
-    uint32_t number = get_number(reader);
-    if (number == NUMBER_OF_ZERO)
+    int exponent;
+    if (!get_exponent(reader, &exponent))
         return 0.0F;
-    int exponent = exponent_of(number);
-    bool negative = signs && nd_bits_get(reader, 1) == 1;
+    bool negative = form.signs && nd_bits_get(reader, 1) == 1;
     float fraction =
         0.5F + (float)nd_bits_get(reader, MANTISSA_BITS) / (2 * MANTISSA_STEPS);
-    if (exponent < EXPONENT_MIN || exponent > EXPONENT_MAX)
-        reader->failed = true;
     return negative ? -ldexpf(fraction, exponent) : ldexpf(fraction, exponent);
 }

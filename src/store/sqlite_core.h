@@ -79,10 +79,12 @@ enum nd_status nd_sqlite_explain(struct nd_sqlite *db, int code,
 
 /* ---- values ---- */
 
+/* As sqlite3_bind_*; what data points to must stay until the statement ran. */
 void nd_sqlite_bind_blob(sqlite3_stmt *statement, int index, const void *data,
                          size_t length);
 void nd_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text);
 void nd_sqlite_bind_u64(sqlite3_stmt *statement, int index, uint64_t value);
+/* The bits of a column's integer. */
 uint64_t nd_sqlite_u64(sqlite3_stmt *statement, int column);
 
 /* Copies a blob of exactly length bytes; else the file is damaged and data_r
@@ -133,6 +135,7 @@ struct nd_sqlite_scope {
 /* Loads a scope, all zero where there is none; with make it is made. */
 void nd_sqlite_scope_load(struct nd_sqlite *db, const struct nd_scope *scope,
                           bool make, struct nd_sqlite_scope *row_r);
+/* Saves all of it but the tallies. */
 void nd_sqlite_scope_save(struct nd_sqlite *db,
                           const struct nd_sqlite_scope *row);
 /* The scope's tallies, and back what changed of them. */
@@ -179,10 +182,15 @@ void nd_sqlite_sample_end(struct nd_sqlite *db, struct nd_sqlite_scope *row,
 /* Where the payload of a scope's sample lies. */
 int64_t nd_sqlite_payload_key(int64_t scope, uint64_t sequence);
 
-/* Ends the samples whose version is unchanged as consumed by generation. */
+/* What a training used up, and the generation that it was for. */
+struct nd_sqlite_used {
+    const struct nd_sample_info *samples;
+    size_t count;
+    uint64_t generation;
+};
+/* Ends the samples of used whose version is unchanged as consumed. */
 void nd_sqlite_consume(struct nd_sqlite *db, struct nd_sqlite_scope *row,
-                       const struct nd_sample_info *samples, size_t count,
-                       uint64_t generation, int64_t now_ms);
+                       const struct nd_sqlite_used *used);
 
 /* ---- the file (sqlite_schema.c, sqlite_open.c) ---- */
 

@@ -40,8 +40,8 @@ enum nd_status nd_sqlite_forget_matching(struct nd_store *store,
 enum nd_status nd_sqlite_relabel(struct nd_store *store,
                                  const struct nd_scope *scope,
                                  const uint8_t identity[ND_IDENTITY_BYTES],
-                                 enum nd_class label, enum nd_source source,
-                                 int64_t label_ms, struct nd_error *error,
+                                 const struct nd_claim *claim,
+                                 struct nd_error *error,
                                  struct nd_put_result *result_r);
 
 /* sqlite_read.c */
@@ -119,11 +119,11 @@ enum nd_status nd_sqlite_training_state(struct nd_store *store,
                                         const struct nd_scope *scope,
                                         struct nd_error *error,
                                         struct nd_training_state *state_r);
-enum nd_status nd_sqlite_training_finish(
-    struct nd_store *store, const struct nd_scope *scope,
-    const struct nd_lease *lease, const struct nd_journal_entry *entry,
-    const struct nd_sample_info *consumed, size_t consumed_count,
-    uint64_t watermark, struct nd_error *error);
+enum nd_status nd_sqlite_training_finish(struct nd_store *store,
+                                         const struct nd_scope *scope,
+                                         const struct nd_lease *lease,
+                                         const struct nd_finish *finish,
+                                         struct nd_error *error);
 
 /* sqlite_model.c */
 enum nd_status nd_sqlite_model_upload(struct nd_store *store,

@@ -159,8 +159,9 @@ static enum nd_status publish_now(struct publishing *work,
                                       .kind = ND_ENDING_PUBLISHED};
     memcpy(ending.digest, publish->digest, ND_DIGEST_BYTES);
     go_live(work, lease->token, work->row.lease.holder);
-    nd_sqlite_consume(work->db, &work->row, publish->consumed,
-                      publish->consumed_count, lease->token, work->now_ms);
+    struct nd_sqlite_used used = {publish->consumed, publish->consumed_count,
+                                  lease->token};
+    nd_sqlite_consume(work->db, &work->row, &used);
     nd_sqlite_journal_add(work->db, &work->row, &ending, publish->entry);
     nd_sqlite_attempt_end(work->db, &work->row, true, publish->watermark);
     return end(work, ND_OK, error);

@@ -147,37 +147,48 @@ static bool merge_payload(struct nd_sqlite_batch *batch,
     return grown;
 }
 
+static void take_label(struct nd_sqlite_batch *batch,
+                       struct nd_sample_info *info,
+                       const struct nd_claim *claim)
+{
+    tally_present(batch, info, -1);
+    info->label = claim->label;
+    info->source = claim->source;
+    info->label_ms = claim->label_ms;
+    tally_present(batch, info, 1);
+}
+
+/* The claim is believed or says nothing new: takes what it adds. */
 static void change_present(struct nd_sqlite_batch *batch,
                            const struct nd_sample_put *sample,
+                           const struct nd_claim *claim,
                            struct nd_sqlite_sample *present,
-                           const struct nd_claim *claim, bool relabel,
                            struct nd_put_result *result)
 {
+    struct nd_sample_info *info = &present->info;
+    const struct nd_sample_info before = *info;
     bool merged =
         sample->payload_length > 0 && merge_payload(batch, sample, present);
-    int64_t label_ms = present->info.label_ms;
-    if (relabel) {
-        result->old_label = present->info.label;
-        tally_present(batch, &present->info, -1);
-        present->info.label = claim->label;
-        present->info.source = claim->source;
-        tally_present(batch, &present->info, 1);
-    }
-    if (relabel ||
-        (claim->source == present->info.source && claim->label_ms > label_ms))
-        present->info.label_ms = claim->label_ms;
-    if (relabel || merged) {
-        present->info.version++;
+    bool relabelled =
+        claim->label != before.label || claim->source > before.source;
+    result->old_label = before.label;
+    if (relabelled)
+        take_label(batch, info, claim);
+    else if (claim->source == before.source &&
+             claim->label_ms > before.label_ms)
+        info->label_ms = claim->label_ms;
+    if (relabelled || merged) {
+        info->version++;
         batch->row.sequence++;
     }
-    if (relabel || merged || present->info.label_ms != label_ms)
+    if (relabelled || merged || info->label_ms != before.label_ms)
         update_sample(batch, present);
-    result->outcome = relabel  ? ND_PUT_RELABELLED
-                      : merged ? ND_PUT_MERGED
-                               : ND_PUT_DUPLICATE;
-    batch->row.tally[relabel  ? ND_TALLY_RELABELLED
-                     : merged ? ND_TALLY_MERGED
-                              : ND_TALLY_DUPLICATE]++;
+    result->outcome = relabelled ? ND_PUT_RELABELLED
+                      : merged   ? ND_PUT_MERGED
+                                 : ND_PUT_DUPLICATE;
+    batch->row.tally[relabelled ? ND_TALLY_RELABELLED
+                     : merged   ? ND_TALLY_MERGED
+                                : ND_TALLY_DUPLICATE]++;
 }
 
 /* A tombstone that already says what the claim says keeps the better source
@@ -209,12 +220,10 @@ static void put_known(struct nd_sqlite_batch *batch,
                              .source = present->info.source,
                              .label_ms = present->info.label_ms};
     enum nd_refusal reason = ND_REFUSED_NONE;
-    enum nd_action action = nd_rules_claim(&known, claim, &reason);
-    if (action == ND_ACTION_REFUSE)
+    if (nd_rules_claim(&known, claim, &reason) == ND_ACTION_REFUSE)
         refuse(batch, reason, result);
     else
-        change_present(batch, sample, present, claim,
-                       action == ND_ACTION_RELABEL, result);
+        change_present(batch, sample, claim, present, result);
 }
 
 static void put_unknown(struct nd_sqlite_batch *batch,
@@ -305,8 +314,8 @@ enum nd_status nd_sqlite_put_many(struct nd_store *store,
 enum nd_status nd_sqlite_relabel(struct nd_store *store,
                                  const struct nd_scope *scope,
                                  const uint8_t identity[ND_IDENTITY_BYTES],
-                                 enum nd_class label, enum nd_source source,
-                                 int64_t label_ms, struct nd_error *error,
+                                 const struct nd_claim *claim,
+                                 struct nd_error *error,
                                  struct nd_put_result *result_r)
 {
     struct nd_sqlite *db = (struct nd_sqlite *)store;
@@ -322,9 +331,9 @@ enum nd_status nd_sqlite_relabel(struct nd_store *store,
                                      scope->rule, scope->settings),
                              error);
     struct nd_sample_put sample = {0};
-    struct nd_claim claim = {label, source,
-                             nd_rules_label_time(label_ms, batch.now_ms)};
-    put_known(&batch, &sample, &claim, &present, &result);
+    struct nd_claim timed = *claim;
+    timed.label_ms = nd_rules_label_time(claim->label_ms, batch.now_ms);
+    put_known(&batch, &sample, &timed, &present, &result);
     nd_sqlite_counts(&batch.row, result.count, NULL);
     enum nd_status status = end_batch(&batch, error);
     if (status == ND_OK)

@@ -118,24 +118,29 @@ enum nd_status nd_sqlite_registry_slots(
 }
 
 /* Copies the names from slot first on; a hole would be a lost slot. */
-static uint32_t list_names(struct nd_sqlite *db, const char *rule,
-                           uint32_t first, uint32_t count,
-                           struct nd_arena *arena, const char **names)
+static const char **list_names(struct nd_sqlite *db, const char *rule,
+                               uint32_t first, struct nd_arena *arena,
+                               uint32_t *count_r)
 {
+    uint32_t length = load_end(db, rule).length;
+    uint32_t count = length > first ? length - first : 0;
+    const char **names = nd_arena_take(arena, (count + 1) * sizeof(*names));
     sqlite3_stmt *statement = nd_sqlite_statement(db, ND_SQL_REGISTRY_LIST);
     nd_sqlite_bind_text(statement, 1, rule);
     (void)sqlite3_bind_int64(statement, 2, first);
-    uint32_t given = 0;
-    while (given < count && nd_sqlite_row(db, statement)) {
-        const char *name = (const char *)sqlite3_column_text(statement, 1);
-        if (sqlite3_column_int64(statement, 0) != (int64_t)first + given ||
-            name == NULL) {
+    for (uint32_t i = 0; i < count; i++) {
+        bool found = nd_sqlite_row(db, statement);
+        const char *name =
+            found ? (const char *)sqlite3_column_text(statement, 1) : NULL;
+        if (name == NULL ||
+            sqlite3_column_int64(statement, 0) != (int64_t)first + i) {
             nd_sqlite_damaged(db, "a slot of the registry is missing");
             break;
         }
-        names[given++] = nd_arena_strndup(arena, name, strlen(name));
+        names[i] = nd_arena_strndup(arena, name, strlen(name));
     }
-    return given;
+    *count_r = count;
+    return names;
 }
 
 enum nd_status nd_sqlite_registry_read(struct nd_store *store, const char *rule,
@@ -145,12 +150,9 @@ enum nd_status nd_sqlite_registry_read(struct nd_store *store, const char *rule,
                                        uint32_t *count_r)
 {
     struct nd_sqlite *db = (struct nd_sqlite *)store;
+    uint32_t count = 0;
     nd_sqlite_begin(db, false);
-    uint32_t length = load_end(db, rule).length;
-    uint32_t count = length > first ? length - first : 0;
-    const char **names = nd_arena_take(arena, (count + 1) * sizeof(*names));
-    if (list_names(db, rule, first, count, arena, names) != count)
-        nd_sqlite_damaged(db, "the registry ends early");
+    const char **names = list_names(db, rule, first, arena, &count);
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
     if (status == ND_OK) {
         *names_r = names;

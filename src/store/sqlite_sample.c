@@ -128,18 +128,18 @@ struct nd_sqlite_fate nd_sqlite_fate_of(const struct nd_sample_info *info,
 }
 
 void nd_sqlite_consume(struct nd_sqlite *db, struct nd_sqlite_scope *row,
-                       const struct nd_sample_info *samples, size_t count,
-                       uint64_t generation, int64_t now_ms)
+                       const struct nd_sqlite_used *used)
 {
+    int64_t now_ms = nd_sqlite_clock(db);
     struct nd_sqlite_sample present;
-    for (size_t i = 0; i < count && db->failed == ND_OK; i++) {
-        if (!nd_sqlite_sample_find(db, row->id, samples[i].identity,
-                                   &present) ||
-            present.info.version != samples[i].version)
+    for (size_t i = 0; i < used->count && db->failed == ND_OK; i++) {
+        const struct nd_sample_info *sample = &used->samples[i];
+        if (!nd_sqlite_sample_find(db, row->id, sample->identity, &present) ||
+            present.info.version != sample->version)
             continue;
         struct nd_sqlite_fate fate =
             nd_sqlite_fate_of(&present.info, ND_FATE_CONSUMED, now_ms);
-        fate.generation = generation;
+        fate.generation = used->generation;
         nd_sqlite_sample_end(db, row, &present, &fate);
     }
 }

@@ -61,11 +61,11 @@ void nd_sqlite_attempt_end(struct nd_sqlite *db, struct nd_sqlite_scope *row,
     memset(&row->lease, 0, sizeof(row->lease));
 }
 
-enum nd_status nd_sqlite_training_finish(
-    struct nd_store *store, const struct nd_scope *scope,
-    const struct nd_lease *lease, const struct nd_journal_entry *entry,
-    const struct nd_sample_info *consumed, size_t consumed_count,
-    uint64_t watermark, struct nd_error *error)
+enum nd_status nd_sqlite_training_finish(struct nd_store *store,
+                                         const struct nd_scope *scope,
+                                         const struct nd_lease *lease,
+                                         const struct nd_finish *finish,
+                                         struct nd_error *error)
 {
     struct nd_sqlite *db = (struct nd_sqlite *)store;
     struct nd_sqlite_scope row;
@@ -79,10 +79,11 @@ enum nd_status nd_sqlite_training_finish(
         ending.kind = ND_ENDING_FINISHED;
         ending.token = lease->token;
         nd_sqlite_tally_load(db, &row);
-        nd_sqlite_consume(db, &row, consumed, consumed_count, lease->token,
-                          nd_sqlite_clock(db));
-        nd_sqlite_journal_add(db, &row, &ending, entry);
-        nd_sqlite_attempt_end(db, &row, false, watermark);
+        struct nd_sqlite_used used = {finish->consumed, finish->consumed_count,
+                                      lease->token};
+        nd_sqlite_consume(db, &row, &used);
+        nd_sqlite_journal_add(db, &row, &ending, finish->entry);
+        nd_sqlite_attempt_end(db, &row, false, finish->watermark);
         nd_sqlite_tally_save(db, &row);
         nd_sqlite_scope_save(db, &row);
     } else if (ending.kind != ND_ENDING_FINISHED) {

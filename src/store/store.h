@@ -196,13 +196,20 @@ enum nd_status nd_store_forget_matching(struct nd_store *store,
                                         bool dry_run, struct nd_error *error,
                                         uint64_t *count_r) ND_MUST_CHECK;
 
+/* A label as somebody gives it. label_ms as in nd_sample_put. */
+struct nd_claim {
+    enum nd_class label;
+    enum nd_source source;
+    int64_t label_ms; /* 0: the store's clock */
+};
+
 /* Changes the label of one sample that is present. ND_NO_INPUT where it is
  * not; the result as of a put. */
 enum nd_status nd_store_relabel(struct nd_store *store,
                                 const struct nd_scope *scope,
                                 const uint8_t identity[ND_IDENTITY_BYTES],
-                                enum nd_class label, enum nd_source source,
-                                int64_t label_ms, struct nd_error *error,
+                                const struct nd_claim *claim,
+                                struct nd_error *error,
                                 struct nd_put_result *result_r) ND_MUST_CHECK;
 
 struct nd_sample_info {
@@ -371,14 +378,23 @@ enum nd_status nd_store_training_state(
     struct nd_store *store, const struct nd_scope *scope,
     struct nd_error *error, struct nd_training_state *state_r) ND_MUST_CHECK;
 
+/* How a training ended that publishes nothing. */
+struct nd_finish {
+    const struct nd_journal_entry *entry;
+    const struct nd_sample_info *consumed; /* may be empty; dropped as under a
+                                              publish (balanced) */
+    size_t consumed_count;
+    uint64_t watermark; /* of the snapshot that it trained on */
+};
+
 /* Ends a rejected or failed training: journal, release, and failures + 1, in
- * one step. consumed (may be empty) are dropped as under a publish (balanced).
- * ND_LOST where the lease was lost. */
-enum nd_status nd_store_training_finish(
-    struct nd_store *store, const struct nd_scope *scope,
-    const struct nd_lease *lease, const struct nd_journal_entry *entry,
-    const struct nd_sample_info *consumed, size_t consumed_count,
-    uint64_t watermark, struct nd_error *error) ND_MUST_CHECK;
+ * one step. A repeat with the same token gives the first answer. ND_LOST where
+ * the lease was lost. */
+enum nd_status nd_store_training_finish(struct nd_store *store,
+                                        const struct nd_scope *scope,
+                                        const struct nd_lease *lease,
+                                        const struct nd_finish *finish,
+                                        struct nd_error *error) ND_MUST_CHECK;
 
 struct nd_model_info {
     uint64_t generation; /* token of its grant, or given by import */

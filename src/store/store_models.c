@@ -77,20 +77,21 @@ enum nd_status nd_store_training_state(struct nd_store *store,
                : status;
 }
 
-enum nd_status nd_store_training_finish(
-    struct nd_store *store, const struct nd_scope *scope,
-    const struct nd_lease *lease, const struct nd_journal_entry *entry,
-    const struct nd_sample_info *consumed, size_t consumed_count,
-    uint64_t watermark, struct nd_error *error)
+enum nd_status nd_store_training_finish(struct nd_store *store,
+                                        const struct nd_scope *scope,
+                                        const struct nd_lease *lease,
+                                        const struct nd_finish *finish,
+                                        struct nd_error *error)
 {
-    struct nd_journal_entry complete;
+    struct nd_journal_entry entry;
+    struct nd_finish complete = *finish;
     enum nd_status status = nd_check_scope(scope, error);
     if (status == ND_OK)
-        status = nd_check_entry(entry, error, &complete);
+        status = nd_check_entry(finish->entry, error, &entry);
     if (status != ND_OK)
         return status;
+    complete.entry = &entry;
     return store->backend->training_finish(store, scope, lease, &complete,
-                                           consumed, consumed_count, watermark,
                                            error);
 }
 

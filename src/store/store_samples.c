@@ -66,17 +66,17 @@ enum nd_status nd_store_forget_matching(struct nd_store *store,
 enum nd_status nd_store_relabel(struct nd_store *store,
                                 const struct nd_scope *scope,
                                 const uint8_t identity[ND_IDENTITY_BYTES],
-                                enum nd_class label, enum nd_source source,
-                                int64_t label_ms, struct nd_error *error,
+                                const struct nd_claim *claim,
+                                struct nd_error *error,
                                 struct nd_put_result *result_r)
 {
     enum nd_status status = nd_check_scope(scope, error);
     if (status == ND_OK)
-        status = nd_check_label(label, source, error);
+        status = nd_check_label(claim->label, claim->source, error);
     if (status != ND_OK)
         return status;
-    return store->backend->relabel(store, scope, identity, label, source,
-                                   label_ms, error, result_r);
+    return store->backend->relabel(store, scope, identity, claim, error,
+                                   result_r);
 }
 
 enum nd_status nd_store_snapshot(struct nd_store *store,
