@@ -125,22 +125,63 @@ static bool is_base64(const char *data, size_t length)
     return true;
 }
 
+/* Appends what one run of GMime's decoder makes of data. */
+static void append_decoded(struct nd_buffer *buffer, GMimeContentEncoding kind,
+                           struct nd_span data)
+{
+    GMimeEncoding state;
+    g_mime_encoding_init_decode(&state, kind);
+    char *out = (char *)nd_buffer_reserve(
+        buffer, g_mime_encoding_outlen(&state, data.length) + 8);
+    size_t length = g_mime_encoding_step(&state, data.data, data.length, out);
+    if (kind == GMIME_CONTENT_ENCODING_BASE64) /* padding may be left out */
+        length += g_mime_encoding_step(&state, "==", 2, out + length);
+    buffer->length += length;
+}
+
+/* GMime ends at the first padding; senders go on behind it. */
+static void append_base64(struct nd_buffer *buffer, struct nd_span data)
+{
+    const char *at = data.data;
+    const char *end = data.data + data.length;
+    while (at < end) {
+        const char *stop = memchr(at, '=', (size_t)(end - at));
+        if (stop == NULL)
+            stop = end;
+        append_decoded(buffer, GMIME_CONTENT_ENCODING_BASE64,
+                       (struct nd_span){at, (size_t)(stop - at)});
+        for (at = stop; at < end && *at == '=';)
+            at++;
+    }
+}
+
+/* GMime wants to begin behind the line "begin 644 NAME". */
+static struct nd_span without_begin(struct nd_span data)
+{
+    if (data.length < 5 || memcmp(data.data, "begin", 5) != 0)
+        return data;
+    const char *newline = memchr(data.data, '\n', data.length);
+    size_t skipped =
+        newline == NULL ? data.length : (size_t)(newline + 1 - data.data);
+    return (struct nd_span){data.data + skipped, data.length - skipped};
+}
+
 struct nd_span nd_decode_transfer(struct nd_span data, const char *encoding,
                                   struct nd_buffer *buffer, uint32_t *defects)
 {
     GMimeContentEncoding kind = find_encoding(encoding);
     if (kind == GMIME_CONTENT_ENCODING_DEFAULT)
         return data;
-    if (kind == GMIME_CONTENT_ENCODING_BASE64 &&
-        !is_base64(data.data, data.length))
-        (*defects)++;
-    GMimeEncoding state;
-    g_mime_encoding_init_decode(&state, kind);
     nd_buffer_clear(buffer);
-    uint8_t *out =
-        nd_buffer_reserve(buffer, g_mime_encoding_outlen(&state, data.length));
-    buffer->length +=
-        g_mime_encoding_step(&state, data.data, data.length, (char *)out);
+    if (kind == GMIME_CONTENT_ENCODING_BASE64) {
+        if (!is_base64(data.data, data.length))
+            (*defects)++;
+        append_base64(buffer, data);
+    } else if (kind == GMIME_CONTENT_ENCODING_UUENCODE) {
+        append_decoded(buffer, kind, without_begin(data));
+    } else {
+        append_decoded(buffer, kind, data);
+    }
     return contents(buffer);
 }
 

@@ -137,6 +137,13 @@ static bool is_overgrown(struct feed *feed, const char *tag, const char *piece,
     return feed->separators > MAX_SEPARATORS;
 }
 
+/* Whether the parser thinks that it has seen the whole page. */
+static bool has_ended(htmlParserCtxtPtr parser)
+{
+    return parser->instate == XML_PARSER_EPILOG ||
+           parser->instate == XML_PARSER_EOF;
+}
+
 /* Feeds one piece; answers the byte to go on with. */
 static const char *feed_piece(struct feed *feed, const char *piece,
                               const char *end)
@@ -146,8 +153,7 @@ static const char *feed_piece(struct feed *feed, const char *piece,
         length = PIECE;
     const char *fed = piece + length;
     htmlParseChunk(feed->parser, piece, (int)length, 0);
-    if (feed->parser->instate == XML_PARSER_EOF ||
-        feed->parser->nameNr > MAX_OPEN) {
+    if (has_ended(feed->parser) || feed->parser->nameNr > MAX_OPEN) {
         const char *next = unused(feed, fed);
         if (next == feed->start) /* no parser would get any further */
             next = fed;

@@ -102,7 +102,8 @@ void nd_urls_scan(struct nd_url_list *list, const char *data, size_t length)
     const char *at = data;
     while ((at = find_url(data, at, end)) < end) {
         const char *stop = url_end(at, end);
-        if (nd_url_host(at, (size_t)(stop - at)).length > 0)
+        struct nd_span host = nd_url_host(at, (size_t)(stop - at));
+        if (host.length > strlen("www"))
             nd_urls_add(list, at, (size_t)(stop - at));
         at = stop > at + 3 ? stop : at + 4 < end ? at + 4 : end;
     }
