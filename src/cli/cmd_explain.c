@@ -35,7 +35,6 @@ static enum nd_status print_json(struct nd_cli *cli,
     struct nd_json json = {0};
     nd_json_open(&json, NULL, '{');
     nd_verdict_json(what->path, &what->verdict, &json);
-    nd_json_number(&json, "log_odds", what->verdict.log_odds);
     nd_json_open(&json, "reasons", '[');
     for (size_t i = 0; i < what->count; i++) {
         nd_json_open(&json, NULL, '{');

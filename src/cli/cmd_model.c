@@ -56,7 +56,7 @@ static void list_text(const struct nd_model_info *model)
            model->live ? "  live" : "", model->pinned ? "  pinned" : "");
 }
 
-enum nd_status nd_model_run_list(struct nd_model_work *work)
+static enum nd_status run_list(struct nd_model_work *work)
 {
     struct nd_model_info *models = NULL;
     size_t count = 0;
@@ -136,7 +136,7 @@ static void show_text(const struct nd_model *model, size_t bytes)
            model->registry_length);
 }
 
-enum nd_status nd_model_run_show(struct nd_model_work *work)
+static enum nd_status run_show(struct nd_model_work *work)
 {
     struct nd_model *model = NULL;
     struct nd_buffer blob = {0};
@@ -209,7 +209,7 @@ static enum nd_status find_previous(struct nd_model_work *work,
     return status;
 }
 
-enum nd_status nd_model_run_rollback(struct nd_model_work *work)
+static enum nd_status run_rollback(struct nd_model_work *work)
 {
     uint64_t generation = work->generation;
     enum nd_status status =
@@ -217,7 +217,7 @@ enum nd_status nd_model_run_rollback(struct nd_model_work *work)
     return status == ND_OK ? point(work, generation, false, " again") : status;
 }
 
-enum nd_status nd_model_run_pin(struct nd_model_work *work)
+static enum nd_status run_pin(struct nd_model_work *work)
 {
     uint64_t generation = work->generation;
     enum nd_status status =
@@ -225,7 +225,7 @@ enum nd_status nd_model_run_pin(struct nd_model_work *work)
     return status == ND_OK ? point(work, generation, true, "") : status;
 }
 
-enum nd_status nd_model_run_unpin(struct nd_model_work *work)
+static enum nd_status run_unpin(struct nd_model_work *work)
 {
     return point(work, 0, false, "");
 }
@@ -240,13 +240,13 @@ struct action {
 };
 
 static const struct action actions[] = {
-    {"list", ND_SESSION_READ, 0, nd_model_run_list},
-    {"show", ND_SESSION_READ, 'g', nd_model_run_show},
+    {"list", ND_SESSION_READ, 0, run_list},
+    {"show", ND_SESSION_READ, 'g', run_show},
     {"export", ND_SESSION_READ, 'f', nd_model_run_export},
     {"import", ND_SESSION_CREATE, 'f', nd_model_run_import},
-    {"rollback", ND_SESSION_WRITE, 'g', nd_model_run_rollback},
-    {"pin", ND_SESSION_WRITE, 'g', nd_model_run_pin},
-    {"unpin", ND_SESSION_WRITE, 0, nd_model_run_unpin},
+    {"rollback", ND_SESSION_WRITE, 'g', run_rollback},
+    {"pin", ND_SESSION_WRITE, 'g', run_pin},
+    {"unpin", ND_SESSION_WRITE, 0, run_unpin},
 };
 
 static const struct action *find_action(const char *name)

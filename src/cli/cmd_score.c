@@ -173,7 +173,7 @@ const struct nd_command nd_command_score = {
         "why and the exit status is 0 (with --exit-code 2); it is 75 only "
         "where the message cannot be written.\n"
         "JSON, a line a message: path, probability, verdict (spam, ham, "
-        "unsure), symbol, weight, generation.\n",
+        "unsure), symbol, weight, generation; also log_odds (calibrated).\n",
     .options = options,
     .survives_config = survives_config,
     .run = run,

@@ -13,7 +13,9 @@
 
 struct nd_identity_map;
 
+/* An empty map. */
 struct nd_identity_map *nd_identity_map_create(void);
+/* Frees the map and clears *map; NULL and a pointer to NULL are accepted. */
 void nd_identity_map_destroy(struct nd_identity_map **map);
 
 /* Remembers identity with label (0 or 1) and path (copied). Answers the path

@@ -20,14 +20,18 @@ struct nd_json {
     bool need_comma;
 };
 
+/* Frees what was gathered and not written. */
 void nd_json_free(struct nd_json *json);
 
 /* bracket is '{' or '['; nd_json_close takes its counterpart. */
 void nd_json_open(struct nd_json *json, const char *key, char bracket);
 void nd_json_close(struct nd_json *json, char bracket);
 
+/* text becomes a string; what is not UTF-8 in it is replaced. */
 void nd_json_text(struct nd_json *json, const char *key, const char *text);
+/* A whole number with a sign. */
 void nd_json_integer(struct nd_json *json, const char *key, int64_t value);
+/* A whole number without. */
 void nd_json_unsigned(struct nd_json *json, const char *key, uint64_t value);
 /* The shortest decimal number that reads back as value; null where it is not
  * finite, since JSON has no word for that. */
@@ -35,6 +39,7 @@ void nd_json_number(struct nd_json *json, const char *key, double value);
 /* value with digits significant digits. */
 void nd_json_rounded(struct nd_json *json, const char *key, double value,
                      int digits);
+/* true or false. */
 void nd_json_switch(struct nd_json *json, const char *key, bool value);
 
 /* Writes what was gathered as one line to out, flushes, and starts again.

@@ -34,14 +34,9 @@ enum nd_status nd_model_key(struct nd_model_work *work,
 enum nd_status nd_model_load(struct nd_model_work *work, struct nd_buffer *blob,
                              struct nd_model **model_r) ND_MUST_CHECK;
 
+/* One function an action of `neurald model`; errors in cli->error. Export
+ * writes work->path, import reads it and makes it live. */
 enum nd_status nd_model_run_export(struct nd_model_work *work) ND_MUST_CHECK;
 enum nd_status nd_model_run_import(struct nd_model_work *work) ND_MUST_CHECK;
-
-/* The other actions, in cmd_model.c. */
-enum nd_status nd_model_run_list(struct nd_model_work *work) ND_MUST_CHECK;
-enum nd_status nd_model_run_show(struct nd_model_work *work) ND_MUST_CHECK;
-enum nd_status nd_model_run_rollback(struct nd_model_work *work) ND_MUST_CHECK;
-enum nd_status nd_model_run_pin(struct nd_model_work *work) ND_MUST_CHECK;
-enum nd_status nd_model_run_unpin(struct nd_model_work *work) ND_MUST_CHECK;
 
 #endif

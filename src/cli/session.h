@@ -43,8 +43,10 @@ enum nd_status nd_session_open_store(
 enum nd_status nd_session_open(struct nd_cli *cli, enum nd_session_mode mode,
                                bool first_only,
                                struct nd_session **session_r) ND_MUST_CHECK;
+/* Closes all and clears *session; NULL and a pointer to NULL are accepted. */
 void nd_session_close(struct nd_session **session);
 
+/* Whose samples and models: the rule's names, which it owns. */
 struct nd_scope nd_session_scope(const struct nd_rule *rule);
 
 #endif

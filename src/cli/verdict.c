@@ -42,6 +42,7 @@ void nd_verdict_json(const char *path, const struct nd_verdict *verdict,
     nd_json_text(json, "symbol", verdict->symbol);
     nd_json_number(json, "weight", verdict->weight);
     nd_json_unsigned(json, "generation", verdict->generation);
+    nd_json_number(json, "log_odds", verdict->log_odds);
 }
 
 void nd_print_safely(const char *text, FILE *out)

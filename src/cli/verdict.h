@@ -14,7 +14,7 @@
 void nd_verdict_header(const struct nd_verdict *verdict, const char *reason,
                        struct nd_buffer *text);
 
-/* Keys path, probability, verdict, symbol, weight, generation. */
+/* Keys path, probability, verdict, symbol, weight, generation, log_odds. */
 void nd_verdict_json(const char *path, const struct nd_verdict *verdict,
                      struct nd_json *json);
 
