@@ -11,19 +11,29 @@
 
 #include "store/backend.h"
 #include "store/check.h"
+#include "store/faulty.h"
+#include "store/redis.h"
 #include "store/sqlite.h"
 
 /* ---- schemes ---- */
 
+/* whole: the backend reads the URL itself, scheme included. */
 struct scheme {
     const char *name;
     enum nd_status (*open)(const char *rest,
                            const struct nd_store_options *options,
                            struct nd_error *error, struct nd_store **store_r);
+    bool whole;
 };
 
 static const struct scheme schemes[] = {
-    {"sqlite", nd_sqlite_open},
+    {"sqlite", nd_sqlite_open, false},
+    {"redis", nd_redis_open, true},
+    {"rediss", nd_redis_open, true},
+    {"redis+unix", nd_redis_open, true},
+    {"redis+sentinel", nd_redis_open, true},
+    {"rediss+sentinel", nd_redis_open, true},
+    {"faulty", nd_faulty_open, false},
 };
 
 /* The length of a scheme in front of ':'; 0 where url is a bare path. */
@@ -47,17 +57,19 @@ enum nd_status nd_store_open(const char *url,
     size_t length = scheme_length(url);
     const char *rest = length == 0 ? url : url + length + 1;
     if (rest[0] == '\0')
-        return nd_fail(error, ND_CONFIG, "'%s' names no store: use sqlite:PATH",
+        return nd_fail(error, ND_CONFIG,
+                       "'%s' names no store: use sqlite:PATH or redis://HOST",
                        url);
     if (length == 0)
         return nd_sqlite_open(rest, options, error, store_r);
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
         if (strlen(schemes[i].name) == length &&
             strncmp(schemes[i].name, url, length) == 0)
-            return schemes[i].open(rest, options, error, store_r);
+            return schemes[i].open(schemes[i].whole ? url : rest, options,
+                                   error, store_r);
     return nd_fail(error, ND_CONFIG,
                    "'%.*s:' is no kind of store that this neurald knows: use "
-                   "sqlite:PATH",
+                   "sqlite:PATH or redis://HOST",
                    (int)length, url);
 }
 

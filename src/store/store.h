@@ -58,8 +58,8 @@ const char *nd_source_name(enum nd_source source); /* "user", ... */
 /* ---- opening ---- */
 
 struct nd_store_options {
-    bool create; /* make it where there is none */
-    bool read_only;
+    bool create; /* make it where there is none; never the folder around it */
+    bool read_only;       /* a store that cannot be written opens only so */
     int64_t timeout_ms;   /* of one operation; 0: 5,000 */
     uint64_t random_seed; /* of reservoir draws; 0: from the system */
     void *backend;        /* a backend's own settings, by its header */
@@ -173,8 +173,9 @@ enum nd_status nd_store_put_many(struct nd_store *store,
                                  struct nd_error *error,
                                  struct nd_put_result *results_r) ND_MUST_CHECK;
 
-/* Forgets one sample by identity at label time now_ms (0: the store's clock).
- * An absent one leaves a tombstone too; existed_r says which. */
+/* Forgets one sample by identity as of label_ms: one that was labelled later
+ * stays. 0 means now, whatever its label's time. An absent one leaves a
+ * tombstone too; existed_r says which. */
 enum nd_status nd_store_forget(struct nd_store *store,
                                const struct nd_scope *scope,
                                const uint8_t identity[ND_IDENTITY_BYTES],
@@ -328,7 +329,8 @@ enum nd_status nd_store_lease_acquire(struct nd_store *store,
                                       struct nd_error *error,
                                       struct nd_lease *lease_r) ND_MUST_CHECK;
 /* Extends by length_ms from now if token and nonce hold it; else ND_LOST.
- * progress must be higher than at the last renewal, else ND_LOST too. */
+ * progress must be above 0 and higher than at the last renewal: a lower one is
+ * ND_LOST, the same one (a repeat) is ND_OK but extends nothing. */
 enum nd_status nd_store_lease_renew(struct nd_store *store,
                                     const struct nd_scope *scope,
                                     const struct nd_lease *lease,
@@ -339,7 +341,8 @@ enum nd_status nd_store_lease_release(struct nd_store *store,
                                       const struct nd_scope *scope,
                                       const struct nd_lease *lease,
                                       struct nd_error *error) ND_MUST_CHECK;
-/* Who holds it now; ND_NOTHING when free. */
+/* Who holds it, also past its deadline as long as nobody took it over (then
+ * until_ms has passed); ND_NOTHING when free. */
 enum nd_status nd_store_lease_show(struct nd_store *store,
                                    const struct nd_scope *scope,
                                    struct nd_error *error,
@@ -445,7 +448,9 @@ enum nd_status nd_store_model_publish(struct nd_store *store,
                                       struct nd_error *error,
                                       uint64_t *generation_r) ND_MUST_CHECK;
 
-/* Makes an uploaded blob live without a training: model import. */
+/* Makes an uploaded blob live without a training: model import. The revision
+ * is not compared; ND_SUPERSEDED where a model is pinned. A repeat while it is
+ * live gives the first answer. */
 enum nd_status nd_store_model_import(struct nd_store *store,
                                      const struct nd_scope *scope,
                                      const struct nd_publish *publish,
@@ -467,8 +472,10 @@ enum nd_status nd_store_model_list(struct nd_store *store,
                                    struct nd_error *error,
                                    struct nd_model_info **models_r,
                                    size_t *count_r) ND_MUST_CHECK;
-/* Points to an older generation and, with pin, stays there: publishes are
- * refused until unpinned. generation 0 with pin false unpins. */
+/* Points to an older generation and, with pin, stays there: publishes and
+ * imports are refused until unpinned. generation 0 means the live one, so 0
+ * with pin false unpins. ND_NO_INPUT where there is no such generation. A
+ * repeat changes nothing. */
 enum nd_status nd_store_model_pin(
     struct nd_store *store, const struct nd_scope *scope, uint64_t generation,
     bool pin, struct nd_error *error,
@@ -487,6 +494,7 @@ struct nd_store_stats {
     uint64_t count[2];
     uint64_t sources[2][ND_SOURCE_COUNT];
     uint64_t refused[ND_REFUSAL_COUNT];
+    /* events; put_stored = replaced + forgotten + consumed + those present */
     uint64_t put_stored, put_relabelled, put_merged, put_duplicate;
     uint64_t replaced, forgotten, consumed;
     uint64_t payload_bytes;   /* of samples present */
@@ -529,8 +537,10 @@ enum nd_status nd_store_host_list(struct nd_store *store,
                                   struct nd_host_report **hosts_r,
                                   size_t *count_r) ND_MUST_CHECK;
 
-/* Checks the store's own integrity, drops blobs that nothing points to and
- * tombstones older than keep_ms. One line a finding to report (may be NULL). */
+/* Checks the store's own integrity, then drops what is older than keep_ms:
+ * blobs that nothing points to, tombstones, reports of hosts. One line a
+ * finding to report (may be NULL). ND_DATA where it is damaged: nothing is
+ * dropped then. */
 enum nd_status nd_store_maintain(
     struct nd_store *store, int64_t keep_ms, bool dry_run,
     void (*report)(const char *line, void *context), void *context,
