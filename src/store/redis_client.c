@@ -317,7 +317,8 @@ static enum nd_status check_replies(struct nd_redis_client *client,
         if (nd_redis_is_error(replies[i], "NOSCRIPT"))
             return ND_OK; /* it did not act; the caller sends the source */
         enum nd_status status = nd_redis_reply_status(replies[i], error);
-        if (status != ND_OK)
+        bool forgiven = status == ND_FULL && request->lenient && i == 0;
+        if (status != ND_OK && !forgiven)
             return status;
     }
     if (!wants_wait(client, request))

@@ -31,6 +31,7 @@ struct nd_redis_request {
     bool once;    /* never sent a second time, as a repeat would count twice */
     bool durable; /* a WAIT for options.wait_replicas goes behind */
     bool uncertain; /* an earlier sending may have acted; kept up to date */
+    bool lenient; /* a first command refused for want of memory is no failure */
 };
 
 #define ND_REDIS_MAX_COMMANDS 4

@@ -43,6 +43,12 @@ local function has_right_key(sample)
            count(scope, 0) + count(scope, 1) == 0
 end
 
+local function note_key(sample)
+    if sample.key_id ~= NO_KEY then
+        set(scope, 'key_id', sample.key_id)
+    end
+end
+
 local checked = {}
 
 -- Whether the sample was encoded with a prefix of this registry.
@@ -135,9 +141,7 @@ local function store_new(sample, known)
     tally_present(scope, record, 1)
     add(scope, 'bytes', #record.payload)
     add(scope, 'stored', 1)
-    if sample.key_id ~= NO_KEY then
-        set(scope, 'key_id', sample.key_id)
-    end
+    note_key(sample)
     grow(scope)
     return {dropped and 'replaced' or 'stored', 'none', 0, dropped or ''}
 end
@@ -183,8 +187,9 @@ local function put(sample)
             return {'merge', 'none', known.version, known.payload}
         end
         merged = {payload = sample.merged,
-                  families = bit.tobit(bit.bor(sample.families,
-                                               known.families)) % 2 ^ 32}
+                  families = bit.bor(sample.families, known.families) %
+                             2 ^ 32}
+        note_key(sample)
     end
     local outcome, old_label = change_present(scope, known, place, sample,
                                               action == 'relabel', merged)
