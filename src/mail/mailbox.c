@@ -65,8 +65,20 @@ bool nd_mailbox_more(struct nd_mailbox *mailbox)
     return mailbox->position < mailbox->length;
 }
 
+/* The byte behind " Mon " or another day of the week; NULL where none is. */
+static const char *behind_weekday(const char *text, const char *end)
+{
+    static const char days[] = "MonTueWedThuFriSatSun";
+    for (; end - text >= 5; text++)
+        for (const char *day = days; *text == ' ' && *day != '\0'; day += 3)
+            if (memcmp(text + 1, day, 3) == 0 &&
+                (text[4] == ' ' || text[4] == ','))
+                return text + 4;
+    return NULL;
+}
+
 /* "10:15" somewhere in the text, and four digits in a row behind it. */
-static bool has_date(const char *text, const char *end)
+static bool has_time_and_year(const char *text, const char *end)
 {
     unsigned digits = 0;
     bool time = false;
@@ -92,7 +104,8 @@ bool nd_mailbox_is_from(const char *line, size_t length)
     while (at < end && *at == ' ')
         at++;
     const char *blank = memchr(at, ' ', (size_t)(end - at));
-    return blank != NULL && has_date(blank, end);
+    const char *date = blank == NULL ? NULL : behind_weekday(blank, end);
+    return date != NULL && has_time_and_year(date, end);
 }
 
 static bool next_is_from(struct nd_mailbox *mailbox)

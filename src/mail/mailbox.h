@@ -38,7 +38,7 @@ bool nd_mailbox_next(struct nd_mailbox *mailbox, size_t limit,
 bool nd_mailbox_more(struct nd_mailbox *mailbox);
 
 /* Whether a line is the first of a message in an mbox: "From ", an address, and
- * a date with a time and a year. */
+ * a date with a day of the week, a time and a year. */
 bool nd_mailbox_is_from(const char *line, size_t length);
 
 #endif
