@@ -25,6 +25,7 @@
 
 #define GRACE_MS 500
 #define CHUNK_BYTES 65536
+#define MOST_UNREAD_BYTES ((size_t)1 << 20) /* while we send */
 
 struct nd_child {
     pid_t process;     /* 0 once it is collected */
@@ -203,17 +204,36 @@ static ssize_t write_quietly(int descriptor, const void *data, size_t length)
     return written;
 }
 
-/* Waits until the child reads; ND_OK then, or when it was interrupted. */
+/* One read into incoming. Answers as read() does. */
+static ssize_t take_bytes(struct nd_child *child)
+{
+    uint8_t *end = nd_buffer_reserve(&child->incoming, CHUNK_BYTES);
+    ssize_t length = read(child->output, end, CHUNK_BYTES);
+    if (length > 0) {
+        child->incoming.length += (size_t)length;
+    }
+    return length;
+}
+
+/* Waits until the child reads, and takes meanwhile what it says, so that the
+ * two can never wait for each other. ND_OK also when it was interrupted. */
 static enum nd_status wait_to_write(struct nd_child *child,
                                     struct nd_error *error)
 {
-    int left_ms;
+    int left_ms = 0;
     enum nd_status status = time_left(child, 1000, error, &left_ms);
-    if (status == ND_OK) {
-        struct pollfd descriptor = {.fd = child->input, .events = POLLOUT};
-        (void)poll(&descriptor, 1, left_ms);
+    if (status != ND_OK) {
+        return status;
     }
-    return status;
+    bool has_room = child->incoming.length < MOST_UNREAD_BYTES;
+    struct pollfd pipes[2] = {
+        {.fd = child->input, .events = POLLOUT},
+        {.fd = has_room ? child->output : -1, .events = POLLIN}};
+    (void)poll(pipes, 2, left_ms);
+    if ((pipes[1].revents & POLLIN) != 0) {
+        (void)take_bytes(child);
+    }
+    return ND_OK;
 }
 
 /* The child reads no more: its last words, if it left any. */
@@ -260,7 +280,7 @@ enum nd_status nd_child_send(struct nd_child *child,
 static enum nd_status read_some(struct nd_child *child, int64_t wait_ms,
                                 struct nd_error *error)
 {
-    int left_ms;
+    int left_ms = 0;
     enum nd_status status = time_left(child, wait_ms, error, &left_ms);
     if (status != ND_OK) {
         return status;
@@ -269,10 +289,8 @@ static enum nd_status read_some(struct nd_child *child, int64_t wait_ms,
     if (poll(&descriptor, 1, left_ms) <= 0) {
         return ND_NOTHING;
     }
-    uint8_t *end = nd_buffer_reserve(&child->incoming, CHUNK_BYTES);
-    ssize_t length = read(child->output, end, CHUNK_BYTES);
+    ssize_t length = take_bytes(child);
     if (length > 0) {
-        child->incoming.length += (size_t)length;
         return ND_OK;
     }
     if (length == 0) {

@@ -41,10 +41,7 @@ static bool has_enough(const struct nd_rule *rule,
                        size_t why_size)
 {
     bool balanced = rule->learn_mode == ND_QUOTA_BALANCED;
-    uint64_t least = rule->min_train;
-    if (balanced && rule->max_trains > least) {
-        least = rule->max_trains;
-    }
+    uint64_t least = balanced ? rule->max_trains : rule->min_train;
     if (state->count[ND_SPAM] < least || state->count[ND_HAM] < least) {
         (void)snprintf(why_r, why_size, "%llu of %llu spam, %llu of %llu ham",
                        (unsigned long long)state->count[ND_SPAM],

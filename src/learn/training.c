@@ -193,12 +193,12 @@ static enum nd_status acquire(struct nd_training *training,
 }
 
 /* What need not wait for the lease: too few samples, a pinned model. */
-static enum nd_status check_ready(struct nd_engine *engine,
+static enum nd_status check_ready(struct nd_engine *engine, bool force,
                                   struct nd_error *error)
 {
     struct nd_training_state state;
     struct nd_model_pointer pointer;
-    uint64_t least = engine->rule.min_train;
+    uint64_t least = nd_training_least(&engine->rule, force);
     enum nd_status status =
         nd_store_training_state(engine->store, &engine->scope, error, &state);
     if (status == ND_OK) {
@@ -387,7 +387,7 @@ enum nd_status nd_engine_train(struct nd_engine *engine, bool force,
     if (engine->stage != ND_STAGE_IDLE) {
         return nd_fail(error, ND_BUSY, "this rule is being trained here");
     }
-    enum nd_status status = check_ready(engine, error);
+    enum nd_status status = check_ready(engine, force, error);
     if (status != ND_OK) {
         return status;
     }

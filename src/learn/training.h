@@ -68,6 +68,10 @@ enum nd_status nd_training_tell(struct nd_training *training,
 enum nd_status nd_training_prepare(struct nd_training *training,
                                    struct nd_error *error) ND_MUST_CHECK;
 
+/* The fewest samples of a class that a training takes: under balanced, unless
+ * it is forced, half of max_trains (S13). */
+uint64_t nd_training_least(const struct nd_rule *rule, bool force);
+
 /* Sends settings and samples to the child. ND_NOTHING where too few are left
  * that can be used. */
 enum nd_status nd_training_send_samples(struct nd_training *training,

@@ -233,8 +233,15 @@ static enum nd_status send_settings(struct nd_training *training,
     return status;
 }
 
+uint64_t nd_training_least(const struct nd_rule *rule, bool force)
+{
+    return rule->learn_mode == ND_QUOTA_BALANCED && !force
+               ? rule->max_trains / 2
+               : rule->min_train;
+}
+
 /* After all that was left out: is there still enough to train on? Under
- * balanced the seed's condition holds too (S13). */
+ * balanced the seed's condition holds (S13). */
 static enum nd_status check_counts(struct nd_training *training,
                                    struct nd_error *error)
 {
@@ -249,11 +256,7 @@ static enum nd_status check_counts(struct nd_training *training,
         nd_log(ND_LOG_WARNING, "rule %s: %llu stored samples cannot be read",
                rule->name, (unsigned long long)training->malformed);
     }
-    uint64_t least = rule->min_train;
-    if (rule->learn_mode == ND_QUOTA_BALANCED && !training->force &&
-        rule->max_trains / 2 > least) {
-        least = rule->max_trains / 2;
-    }
+    uint64_t least = nd_training_least(rule, training->force);
     if (spam < least || ham < least) {
         return nd_fail(error, ND_NOTHING,
                        "%zu spam and %zu ham to learn from: %llu of each are "
