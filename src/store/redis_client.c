@@ -252,9 +252,11 @@ static void queue_wait(struct nd_redis_client *client)
     int64_t left_ms = time_left_us(client) / 1000;
     (void)snprintf(replicas, sizeof(replicas), "%u",
                    client->options->wait_replicas);
-    /* the answer must be here before our own deadline; 0 would mean for ever */
+    /* the answer must be here before our own deadline, and Redis looks at the
+     * time every 100 ms; 0 would mean for ever */
+    int64_t margin_ms = left_ms > 1000 ? 300 : left_ms / 2;
     (void)snprintf(wait_ms, sizeof(wait_ms), "%lld",
-                   (long long)(left_ms > 20 ? left_ms * 3 / 4 : 10));
+                   (long long)(left_ms > 20 ? left_ms - margin_ms : 10));
     struct nd_redis_argument arguments[] = {
         {"WAIT", 4}, {replicas, strlen(replicas)}, {wait_ms, strlen(wait_ms)}};
     nd_redis_connection_queue(client->connection, arguments, 3);
