@@ -20,18 +20,24 @@
 
 #define MAX_FILE_BYTES (1U << 20)
 
+/* libconfuse takes the end of the file for the end of any section. A last key
+ * of ours behind the file's text is unknown in a section left open. */
+#define END_KEY "_end_of_file_"
+
 /* libconfuse's callbacks carry no context, so the parse under way is here. */
 static struct {
     const char *path;
     struct nd_config *config;
     struct nd_error *error;
     enum nd_status status;
+    int last_line;
     struct nd_buffer seen; /* struct seen_option, one after the other */
 } parse;
 
 struct seen_option {
     const cfg_opt_t *option;
     int line;
+    bool closed; /* a list, by its brace */
 };
 
 /* ---- errors ---- */
@@ -39,6 +45,7 @@ struct seen_option {
 static enum nd_status fail_at(int line, enum nd_status status,
                               const char *message)
 {
+    line = line < parse.last_line ? line : parse.last_line;
     if (parse.status == ND_OK) {
         parse.status = nd_fail(parse.error, status, "%s:%d: %s", parse.path,
                                line, message);
@@ -53,7 +60,10 @@ static void confuse_error(cfg_t *section, const char *format, va_list list)
     static const char unknown[] = "no such option '";
     char message[ND_ERROR_BYTES];
     vsnprintf(message, sizeof(message), format, list);
-    if (strncmp(message, unknown, strlen(unknown)) == 0) {
+    if (strstr(message, "'" END_KEY "'") != NULL) {
+        snprintf(message, sizeof(message),
+                 "section %s is not closed: a '}' is missing", section->name);
+    } else if (strncmp(message, unknown, strlen(unknown)) == 0) {
         char *name = nd_strdup(message + strlen(unknown));
         name[strcspn(name, "'")] = '\0';
         snprintf(message, sizeof(message),
@@ -65,23 +75,31 @@ static void confuse_error(cfg_t *section, const char *format, va_list list)
     fail_at(section->line, ND_CONFIG, message);
 }
 
-/* True (and an error) when option was closed before. */
-static bool seen_before(const cfg_t *section, const cfg_opt_t *option)
+static struct seen_option *find_seen(const cfg_opt_t *option)
 {
-    const struct seen_option *seen = (const void *)parse.seen.data;
+    struct seen_option *seen = (void *)parse.seen.data;
     for (size_t i = 0; i < parse.seen.length / sizeof(*seen); i++) {
         if (seen[i].option == option) {
-            char message[ND_ERROR_BYTES];
-            snprintf(message, sizeof(message),
-                     "%s was already given on line %d; remove one of them",
-                     option->name, seen[i].line);
-            fail_at(section->line, ND_CONFIG, message);
-            return true;
+            return &seen[i];
         }
     }
-    struct seen_option now = {option, section->line};
+    return NULL;
+}
+
+static void note_seen(const cfg_t *section, const cfg_opt_t *option)
+{
+    struct seen_option now = {option, section->line, false};
     nd_buffer_append(&parse.seen, &now, sizeof(now));
-    return false;
+}
+
+static enum nd_status fail_repeated(const cfg_t *section,
+                                    const struct seen_option *seen)
+{
+    char message[ND_ERROR_BYTES];
+    snprintf(message, sizeof(message),
+             "%s was already given on line %d; remove one of them",
+             seen->option->name, seen->line);
+    return fail_at(section->line, ND_CONFIG, message);
 }
 
 /* ---- sections and values ---- */
@@ -163,41 +181,93 @@ static enum nd_status find_place(const cfg_t *section, struct place *place_r)
     return ND_OK;
 }
 
-static enum nd_status set_value(const cfg_t *section, cfg_opt_t *option,
-                                const struct place *place)
+/* Sets the option's values from first on. */
+static enum nd_status set_values(const cfg_t *section, cfg_opt_t *option,
+                                 unsigned int first)
 {
-    const struct nd_section_info *info = nd_config_section(place->id);
+    struct place place;
+    enum nd_status status = find_place(section, &place);
+    if (status != ND_OK) {
+        return status;
+    }
+    const struct nd_section_info *info = nd_config_section(place.id);
     size_t index = 0;
     while (strcmp(info->keys[index].name, option->name) != 0) {
         index++;
     }
-    for (unsigned int i = 0; i < option->nvalues; i++) {
+    for (unsigned int i = first; i < option->nvalues; i++) {
         struct nd_error detail = {0};
         if (nd_key_set(&info->keys[index], cfg_opt_getnstr(option, i),
-                       place->base, &detail) != ND_OK) {
+                       place.base, &detail) != ND_OK) {
             return fail_at(section->line, ND_CONFIG, detail.text);
         }
     }
-    place->origins->of[index] = nd_sprintf("%s:%d", parse.path, section->line);
+    if (place.origins->of[index] == NULL) {
+        place.origins->of[index] =
+            nd_sprintf("%s:%d", parse.path, section->line);
+    }
     return ND_OK;
 }
 
-/* Called after each value of a key, and after a list's last one. */
+/* Called after the value of a key. */
 static int key_given(cfg_t *section, cfg_opt_t *option)
 {
-    struct place place;
-    bool failed = seen_before(section, option) ||
-                  find_place(section, &place) != ND_OK ||
-                  set_value(section, option, &place) != ND_OK;
-    return failed ? -1 : 0;
+    const struct seen_option *seen = find_seen(option);
+    if (seen != NULL) {
+        (void)fail_repeated(section, seen);
+        return -1;
+    }
+    note_seen(section, option);
+    return set_values(section, option, 0) == ND_OK ? 0 : -1;
+}
+
+/* How many of a list's values were set before: these were emptied then, as
+ * libconfuse has no use for them. An assignment starts with new ones. */
+static unsigned int count_old(cfg_opt_t *option)
+{
+    unsigned int count = 0;
+    while (count < option->nvalues &&
+           cfg_opt_getnstr(option, count)[0] == '\0') {
+        count++;
+    }
+    return count;
+}
+
+/* Called after each value of a list, and once more at its closing brace. */
+static int list_given(cfg_t *section, cfg_opt_t *option)
+{
+    struct seen_option *seen = find_seen(option);
+    unsigned int old = count_old(option);
+    if (seen != NULL && old == option->nvalues && !seen->closed) {
+        seen->closed = true;
+        return 0;
+    }
+    if (seen != NULL && (seen->closed || old == 0)) {
+        (void)fail_repeated(section, seen);
+        return -1;
+    }
+    if (seen == NULL) {
+        note_seen(section, option);
+    }
+    if (set_values(section, option, old) != ND_OK) {
+        return -1;
+    }
+    for (unsigned int i = old; i < option->nvalues; i++) {
+        cfg_opt_getnstr(option, i)[0] = '\0';
+    }
+    return 0;
 }
 
 /* Called at the end of a section, also of an empty one. */
 static int section_given(cfg_t *parent, cfg_opt_t *option)
 {
-    bool single = (option->flags & CFGF_MULTI) == 0;
-    if (single && seen_before(parent, option)) {
-        return -1;
+    const struct seen_option *seen = find_seen(option);
+    if ((option->flags & CFGF_MULTI) == 0) {
+        if (seen != NULL) {
+            (void)fail_repeated(parent, seen);
+            return -1;
+        }
+        note_seen(parent, option);
     }
     cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
     struct place place;
@@ -216,8 +286,9 @@ static cfg_opt_t *declare_keys(enum nd_section_id id, size_t room_for_more)
         const char *name = section->keys[i].name;
         cfg_opt_t one = CFG_STR(name, NULL, CFGF_NODEFAULT);
         cfg_opt_t list = CFG_STR_LIST(name, NULL, CFGF_NODEFAULT);
-        options[i] = section->keys[i].type == ND_KEY_TRUST ? list : one;
-        options[i].validcb = key_given;
+        bool is_list = section->keys[i].type == ND_KEY_TRUST;
+        options[i] = is_list ? list : one;
+        options[i].validcb = is_list ? list_given : key_given;
     }
     for (size_t i = 0; i <= room_for_more; i++) {
         options[section->count + i] = end;
@@ -229,7 +300,8 @@ static int run_confuse(const char *text)
 {
     cfg_opt_t *limits = declare_keys(ND_SECTION_LIMITS, 0);
     cfg_opt_t *rule = declare_keys(ND_SECTION_RULE, 0);
-    cfg_opt_t *all = declare_keys(ND_SECTION_GLOBAL, 2);
+    cfg_opt_t *all = declare_keys(ND_SECTION_GLOBAL, 3);
+    cfg_opt_t end_key = CFG_STR(END_KEY, NULL, CFGF_NODEFAULT);
     size_t next = nd_config_section(ND_SECTION_GLOBAL)->count;
     cfg_opt_t limits_section = CFG_SEC("limits", limits, CFGF_NONE);
     cfg_opt_t rule_section =
@@ -238,6 +310,7 @@ static int run_confuse(const char *text)
     rule_section.validcb = section_given;
     all[next] = limits_section;
     all[next + 1] = rule_section;
+    all[next + 2] = end_key;
 
     cfg_t *confuse = cfg_init(all, CFGF_NONE);
     cfg_set_error_function(confuse, confuse_error);
@@ -274,8 +347,17 @@ static enum nd_status read_stream(const char *path, FILE *file,
                        "%s holds a NUL byte; it is no configuration", path);
     }
     text->length += length;
-    nd_buffer_append_text(text, "\n");
+    nd_buffer_append_text(text, "\n" END_KEY " = 1\n");
     return ND_OK;
+}
+
+static int count_lines(const struct nd_buffer *text)
+{
+    int lines = 0;
+    for (size_t i = 0; i < text->length; i++) {
+        lines += text->data[i] == '\n';
+    }
+    return lines;
 }
 
 static enum nd_status parse_file(const char *path, struct nd_config *config,
@@ -293,6 +375,7 @@ static enum nd_status parse_file(const char *path, struct nd_config *config,
         parse.config = config;
         parse.error = error;
         parse.status = ND_OK;
+        parse.last_line = count_lines(&text) - 1;
         if (run_confuse((const char *)text.data) != CFG_SUCCESS &&
             parse.status == ND_OK) {
             parse.status =
