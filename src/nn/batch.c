@@ -150,6 +150,9 @@ void nd_batch_fill(struct nd_batch *batch, const struct nd_batch_source *source,
     batch->count = count;
     reserve_entries(batch, entries);
     fill_rows(batch, source, samples, random);
+    batch->column_count = 0;
+    if (count == 1)
+        return;
     count_columns(batch);
     place_columns(batch);
     place_entries(batch);

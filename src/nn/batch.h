@@ -18,7 +18,9 @@ struct nd_batch_row {
 };
 
 /* Samples of one step; reused from step to step. Columns are in order of first
- * appearance; column c's entries are those from starts[c] to starts[c + 1]. */
+ * appearance; column c's entries are those from starts[c] to starts[c + 1]. A
+ * batch of one sample is not transposed: its columns are the sample's own, and
+ * column_count is 0. */
 struct nd_batch {
     uint32_t count;
     struct nd_batch_row *rows;

@@ -19,6 +19,7 @@ struct nd_compact *nd_compact_create(struct nd_rank *ranks, uint32_t inputs,
                                      uint32_t units)
 {
     struct nd_compact *compact = nd_calloc(1, sizeof(*compact));
+    compact->inputs = inputs;
     compact->ranks = ranks;
     for (uint32_t i = 0; i < (inputs + 63) / 64; i++) {
         ranks[i].before = compact->rows;
@@ -82,7 +83,7 @@ struct nd_compact *nd_compact_from_rows(const struct nd_network *network)
         uint32_t row;
         if (nd_compact_find(compact, j, &row))
             compress_row(network, network->rows + j * network->width,
-                         compact->data + row * compact->pitch);
+                         nd_compact_row(compact, row));
     }
     return compact;
 }
@@ -117,7 +118,7 @@ void nd_network_expand(struct nd_network *network)
     for (uint32_t j = 0; j < network->shape.inputs; j++) {
         uint32_t row;
         if (nd_compact_find(compact, j, &row))
-            expand_row(network, compact->data + row * compact->pitch,
+            expand_row(network, nd_compact_row(compact, row),
                        network->rows + j * network->width);
     }
     nd_compact_destroy(&network->compact);

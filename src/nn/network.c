@@ -107,8 +107,9 @@ enum nd_status nd_network_empty(const struct nd_shape *shape,
 static void draw(struct nd_random *random, float *row, uint32_t units,
                  double deviation)
 {
+    double reach = deviation * sqrt(3.0); /* of a uniform distribution */
     for (uint32_t i = 0; i < units; i++)
-        row[i] = (float)(nd_random_normal(random) * deviation);
+        row[i] = (float)((nd_random_unit(random) * 2 - 1) * reach);
 }
 
 static void draw_weights(struct nd_network *network, uint64_t seed)
@@ -165,69 +166,33 @@ struct nd_shape nd_network_shape(const struct nd_network *network)
     return network->shape;
 }
 
-static const struct nd_compact_head *compact_head(
-    const struct nd_compact *compact, uint32_t row)
-{
-    return (const void *)(compact->data + row * compact->pitch);
-}
-
-/* Both forms translate a chunk of columns into rows and factors, and hand
- * those to the kernel. Returns the wide sum of the chunk. */
-static float add_compact(const struct nd_network *network,
-                         const struct nd_sparse *chunk, float *hidden)
-{
-    uint32_t rows[CHUNK];
-    float factors[CHUNK];
-    const struct nd_compact *compact = network->compact;
-    struct nd_terms terms = {.rows = rows, .factors = factors};
-    float wide = 0;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        uint32_t row;
-        if (chunk->columns[i] >= network->shape.inputs ||
-            !nd_compact_find(compact, chunk->columns[i], &row))
-            continue;
-        const struct nd_compact_head *head = compact_head(compact, row);
-        wide += chunk->values[i] * head->wide;
-        rows[terms.count] = row;
-        factors[terms.count++] = chunk->values[i] * head->scale;
-    }
-    const void *numbers = compact->data + sizeof(struct nd_compact_head);
-    nd_kernels()->add_compact_rows(hidden, compact->width, numbers,
-                                   compact->pitch, &terms);
-    return wide;
-}
-
+/* The plain form's sum, a chunk at a time: columns that the network does not
+ * have are left out. */
 static void add_plain(const struct nd_network *network,
-                      const struct nd_sparse *chunk, float *hidden)
+                      const struct nd_sparse *vector, float *hidden)
 {
     uint32_t rows[CHUNK];
     float factors[CHUNK];
-    struct nd_terms terms = {.rows = rows, .factors = factors};
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        if (chunk->columns[i] >= network->shape.inputs)
-            continue;
-        rows[terms.count] = chunk->columns[i];
-        factors[terms.count++] = chunk->values[i];
+    for (uint32_t i = 0; i < vector->count;) {
+        struct nd_terms terms = {0, rows, factors};
+        for (; i < vector->count && terms.count < CHUNK; i++) {
+            rows[terms.count] = vector->columns[i];
+            factors[terms.count] = vector->values[i];
+            terms.count += vector->columns[i] < network->shape.inputs;
+        }
+        nd_kernels()->add_rows(hidden, network->width, network->rows,
+                               network->width, &terms);
     }
-    nd_kernels()->add_rows(hidden, network->width, network->rows,
-                           network->width, &terms);
 }
 
 float nd_network_first(const struct nd_network *network,
                        const struct nd_sparse *vector, float *hidden)
 {
     float wide = 0;
-    for (uint32_t start = 0; start < vector->count; start += CHUNK) {
-        uint32_t left = vector->count - start;
-        struct nd_sparse chunk = {left < CHUNK ? left : CHUNK,
-                                  vector->columns + start,
-                                  vector->values + start};
-        if (network->compact != NULL)
-            wide += add_compact(network, &chunk, hidden);
-        else
-            add_plain(network, &chunk, hidden);
-    }
-    if (network->compact == NULL && network->shape.wide) {
+    if (network->compact != NULL)
+        return nd_kernels()->add_compact(hidden, network->compact, vector);
+    add_plain(network, vector, hidden);
+    if (network->shape.wide) {
         wide = hidden[network->first_units];
         hidden[network->first_units] = 0;
     }

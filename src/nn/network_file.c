@@ -71,7 +71,7 @@ void nd_network_write(const struct nd_network *network,
     for (uint32_t i = 0; i < (network->shape.inputs + 63) / 64; i++)
         nd_buffer_u64(buffer, compact->ranks[i].present);
     for (uint32_t row = 0; row < compact->rows; row++)
-        write_row(network, compact->data + row * compact->pitch, buffer);
+        write_row(network, nd_compact_row(compact, row), buffer);
     nd_compact_destroy(&made);
 }
 
@@ -194,8 +194,7 @@ static enum nd_status read_rows(struct nd_reader *reader,
     bool finite = true;
     for (uint32_t row = 0; row < compact->rows; row++)
         finite =
-            read_row(reader, network, compact->data + row * compact->pitch) &&
-            finite;
+            read_row(reader, network, nd_compact_row(compact, row)) && finite;
     if (!finite)
         return nd_fail(error, ND_DATA, "a weight is not a finite number");
     return ND_OK;

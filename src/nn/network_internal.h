@@ -15,6 +15,7 @@
 #ifndef ND_NN_NETWORK_INTERNAL_H
 #define ND_NN_NETWORK_INTERNAL_H
 
+#include "nn/compact.h"
 #include "nn/kernels/kernels.h"
 #include "nn/network.h"
 
@@ -24,26 +25,6 @@ struct nd_dense {
     size_t width; /* units, padded */
     float *weights;
     float *bias; /* [width] */
-};
-
-/* 64 columns: which of them have a row, and how many rows are before. */
-struct nd_rank {
-    uint64_t present;
-    uint32_t before;
-};
-
-/* Before each compact row's numbers, in the same block of memory. */
-struct nd_compact_head {
-    float scale; /* a weight is scale * its 8-bit number */
-    float wide;  /* the weight to the output; 0 without the wide path */
-};
-
-struct nd_compact {
-    uint32_t rows;
-    size_t pitch;          /* bytes from row to row, head included */
-    size_t width;          /* numbers a row, padded with 0 */
-    struct nd_rank *ranks; /* [(inputs + 63) / 64] */
-    uint8_t *data;         /* [rows][pitch] */
 };
 
 struct nd_network {
@@ -74,23 +55,6 @@ float *nd_floats(size_t count) ND_MUST_CHECK;
 enum nd_status nd_network_empty(const struct nd_shape *shape,
                                 struct nd_error *error,
                                 struct nd_network **network_r) ND_MUST_CHECK;
-
-/* The index of column's compact row; false where it has none. */
-static inline bool nd_compact_find(const struct nd_compact *compact,
-                                   uint32_t column, uint32_t *row_r)
-{
-    const struct nd_rank *rank = &compact->ranks[column / 64];
-    uint64_t bit = (uint64_t)1 << (column % 64);
-    *row_r = rank->before +
-             (uint32_t)__builtin_popcountll(rank->present & (bit - 1));
-    return (rank->present & bit) != 0;
-}
-
-/* A compact form with room for the rows that are set in ranks[].present, whose
- * numbers and heads are 0. Takes ownership of ranks and fills in before. */
-struct nd_compact *nd_compact_create(struct nd_rank *ranks, uint32_t inputs,
-                                     uint32_t units) ND_MUST_CHECK;
-void nd_compact_destroy(struct nd_compact **compact);
 
 /* The compact form of a network's plain rows; rows of zeros are absent. */
 struct nd_compact *nd_compact_from_rows(const struct nd_network *network)

@@ -209,7 +209,7 @@ static void keep_weights(const struct run *run)
 
 static void open_run(struct run *run, struct nd_network *network)
 {
-    run->trainer = nd_trainer_create(network, run->options);
+    run->trainer = nd_trainer_create(network, run->source.set, run->options);
     run->batch = nd_batch_create(run->options->batch, network->shape.inputs);
     run->order = nd_calloc(run->count, sizeof(*run->order));
     for (size_t i = 0; i < run->count; i++)

@@ -39,6 +39,26 @@ static void rows_store(const struct nd_rows *rows, float *weights)
                rows->width * sizeof(float));
 }
 
+/* The rows that the first training will not see hold nothing but what they were
+ * drawn as: noise for the score, and bytes for the model file. */
+static void clear_unseen(struct nd_network *network,
+                         const struct nd_dataset *set)
+{
+    uint32_t inputs = network->shape.inputs;
+    uint8_t *seen = nd_calloc(inputs, sizeof(*seen));
+    for (size_t i = 0; i < nd_dataset_count(set); i++) {
+        struct nd_sparse row = nd_dataset_row(set, i);
+        for (uint32_t e = 0; e < row.count; e++)
+            if (row.columns[e] < inputs)
+                seen[row.columns[e]] = 1;
+    }
+    for (size_t j = 0; j < inputs; j++)
+        if (!seen[j])
+            memset(network->rows + j * network->width, 0,
+                   network->width * sizeof(float));
+    free(seen);
+}
+
 static void load_weights(struct nd_trainer *trainer)
 {
     struct nd_network *network = trainer->network;
@@ -91,6 +111,7 @@ static void create_scratch(struct nd_trainer *trainer, uint32_t batch)
 }
 
 struct nd_trainer *nd_trainer_create(struct nd_network *network,
+                                     const struct nd_dataset *set,
                                      const struct nd_train_options *options)
 {
     struct nd_trainer *trainer = nd_calloc(1, sizeof(*trainer));
@@ -101,7 +122,8 @@ struct nd_trainer *nd_trainer_create(struct nd_network *network,
     trainer->step.rate = options->learning_rate;
     trainer->step.keep = 1 - options->learning_rate * options->weight_decay;
     nd_random_seed(&trainer->random, options->seed);
-    trainer->seen = nd_calloc(network->shape.inputs, 1);
+    if (!network->trained)
+        clear_unseen(network, set);
     load_weights(trainer);
     create_scratch(trainer, options->batch);
     return trainer;
@@ -125,7 +147,6 @@ void nd_trainer_destroy(struct nd_trainer **trainer_p)
     free(trainer->first_bias.data);
     free(trainer->out.data);
     free(trainer->out_bias.data);
-    free(trainer->seen);
     free(trainer->wide);
     free(trainer->errors);
     free(trainer->column);
@@ -134,24 +155,10 @@ void nd_trainer_destroy(struct nd_trainer **trainer_p)
     *trainer_p = NULL;
 }
 
-/* In the first training, the rows that it does not see hold nothing but what
- * they were drawn as: noise for the score, and bytes for the model file. */
-static void clear_unseen(const struct nd_trainer *trainer)
-{
-    struct nd_network *network = trainer->network;
-    if (network->trained)
-        return;
-    for (size_t j = 0; j < network->shape.inputs; j++)
-        if (!trainer->seen[j])
-            memset(network->rows + j * network->width, 0,
-                   network->width * sizeof(float));
-}
-
 void nd_trainer_store(const struct nd_trainer *trainer)
 {
     struct nd_network *network = trainer->network;
     rows_store(&trainer->first, network->rows);
-    clear_unseen(trainer);
     rows_store(&trainer->first_bias, network->bias);
     for (uint32_t k = 0; k < network->dense_count; k++) {
         rows_store(&trainer->dense[k], network->dense[k].weights);
@@ -264,13 +271,22 @@ double nd_trainer_forward(struct nd_trainer *trainer,
     return forward_out(trainer, batch, *weight_r);
 }
 
+/* One step of one row by the gradient in the trainer. */
+static void step_row(struct nd_trainer *trainer, float *row, size_t width)
+{
+    static const float one = 1;
+    struct nd_terms terms = {1, NULL, &one};
+    trainer->kernels->step_rows(row, width, trainer->gradient, &terms,
+                                &trainer->step);
+}
+
 /* Makes one row's gradient from a sum over samples, and applies it. */
 static void update_row(struct nd_trainer *trainer, float *row, size_t width,
                        const float *base, const struct nd_terms *terms)
 {
     memset(trainer->gradient, 0, width * sizeof(float));
     trainer->kernels->add_rows(trainer->gradient, width, base, width, terms);
-    trainer->kernels->adagrad(row, trainer->gradient, width, &trainer->step);
+    step_row(trainer, row, width);
 }
 
 static void apply_masks(struct nd_trainer *trainer, uint32_t layer,
@@ -338,6 +354,16 @@ static void update_dense(struct nd_trainer *trainer, uint32_t layer,
                deltas, &terms);
 }
 
+/* With one sample, each row's gradient is the sample's delta times the entry's
+ * value: one call does them all. */
+static void update_first_alone(struct nd_trainer *trainer,
+                               const struct nd_sparse *input)
+{
+    struct nd_terms terms = {input->count, input->columns, input->values};
+    trainer->kernels->step_rows(trainer->first.data, trainer->first.width,
+                                trainer->deltas[0], &terms, &trainer->step);
+}
+
 static void update_first(struct nd_trainer *trainer,
                          const struct nd_batch *batch)
 {
@@ -346,7 +372,6 @@ static void update_first(struct nd_trainer *trainer,
         uint32_t start = batch->starts[c];
         struct nd_terms terms = {batch->starts[c + 1] - start,
                                  batch->samples + start, batch->values + start};
-        trainer->seen[batch->columns[c]] = 1;
         update_row(trainer, row_at(&trainer->first, batch->columns[c]), width,
                    trainer->deltas[0], &terms);
     }
@@ -372,13 +397,11 @@ static void update_out(struct nd_trainer *trainer, uint32_t count)
     trainer->kernels->add_rows(trainer->gradient, trainer->out.width,
                                trainer->outputs[last],
                                layer_width(trainer, last), &terms);
-    trainer->kernels->adagrad(trainer->out.data, trainer->gradient,
-                              trainer->out.width, &trainer->step);
+    step_row(trainer, trainer->out.data, trainer->out.width);
     memset(trainer->gradient, 0, ND_LANES * sizeof(float));
     for (uint32_t s = 0; s < count; s++)
         trainer->gradient[0] += trainer->errors[s];
-    trainer->kernels->adagrad(trainer->out_bias.data, trainer->gradient,
-                              ND_LANES, &trainer->step);
+    step_row(trainer, trainer->out_bias.data, ND_LANES);
 }
 
 void nd_trainer_backward(struct nd_trainer *trainer,
@@ -398,5 +421,8 @@ void nd_trainer_backward(struct nd_trainer *trainer,
     update_row(trainer, trainer->first_bias.data, trainer->first.width,
                trainer->deltas[0], &all);
     set_wide_deltas(trainer, count, true);
-    update_first(trainer, batch);
+    if (count == 1)
+        update_first_alone(trainer, &batch->rows[0].input);
+    else
+        update_first(trainer, batch);
 }

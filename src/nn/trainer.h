@@ -28,7 +28,6 @@ struct nd_trainer {
     struct nd_rows first, first_bias;
     struct nd_rows dense[ND_MAX_LAYERS - 1], dense_bias[ND_MAX_LAYERS - 1];
     struct nd_rows out, out_bias;
-    uint8_t *seen;                 /* [inputs]: column was in some batch */
     float *outputs[ND_MAX_LAYERS]; /* [batch][width of the layer] */
     float *deltas[ND_MAX_LAYERS];  /* the same: of the pre-activations */
     float *masks[ND_MAX_LAYERS];   /* the same, with dropout; else NULL */
@@ -38,17 +37,16 @@ struct nd_trainer {
     float *gradient;               /* one row's, of any layer */
 };
 
-/* Takes the network's weights over for training in batches of up to batch
- * samples. */
-struct nd_trainer *nd_trainer_create(struct nd_network *network,
-                                     const struct nd_train_options *options)
-    ND_MUST_CHECK;
+/* Takes the network's weights over for training on set. In a network that was
+ * never trained, rows of columns that the set lacks become 0 first. */
+struct nd_trainer *nd_trainer_create(
+    struct nd_network *network, const struct nd_dataset *set,
+    const struct nd_train_options *options) ND_MUST_CHECK;
 
 /* Frees the trainer; the network keeps the weights it had. */
 void nd_trainer_destroy(struct nd_trainer **trainer);
 
-/* Copies the weights into the network. Rows of columns that no training has
- * seen become 0. */
+/* Copies the weights into the network. */
 void nd_trainer_store(const struct nd_trainer *trainer);
 
 /* Log-odds of the batch and the error of each, (p - target) * weight / sum of

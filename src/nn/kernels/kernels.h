@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nn/compact.h"
+#include "nn/dataset.h"
+
 #define ND_LANES 16
 /* Keeps an AdaGrad step without gradient from dividing by 0. */
 #define ND_EPSILON 1e-10F
@@ -25,7 +28,7 @@ static inline size_t nd_padded(size_t width)
     return (width + ND_LANES - 1) / ND_LANES * ND_LANES;
 }
 
-/* A list of rows with a factor each, to be summed. rows may be NULL: then term
+/* A list of rows with a factor each. rows may be NULL: then term
  * t is row t. */
 struct nd_terms {
     size_t count;
@@ -46,10 +49,10 @@ struct nd_kernels {
     void (*add_rows)(float *out, size_t width, const float *base, size_t pitch,
                      const struct nd_terms *terms);
 
-    /* The same over 8-bit rows: base + row * pitch bytes is where a row's
-     * width numbers begin, and the factors already hold the rows' scales. */
-    void (*add_compact_rows)(float *out, size_t width, const int8_t *base,
-                             size_t pitch, const struct nd_terms *terms);
+    /* The same for the compact rows that a sparse vector's columns have:
+     * out[0..compact->width) += their sum. Returns the wide sum. */
+    float (*add_compact)(float *out, const struct nd_compact *compact,
+                         const struct nd_sparse *vector);
 
     float (*dot)(const float *first, const float *second, size_t width);
 
@@ -61,10 +64,11 @@ struct nd_kernels {
     void (*backward)(float *delta, const float *output, const float *weights,
                      float delta_out, size_t width);
 
-    /* One AdaGrad step: weights[0..width), with their sums of squared
-     * gradients behind them at weights[width..2*width). */
-    void (*adagrad)(float *weights, const float *gradient, size_t width,
-                    const struct nd_step *step);
+    /* One AdaGrad step for every term: on the row at base + 2 * width * row,
+     * weights[0..width) with the sums of their squared gradients behind them,
+     * by the gradient factor * gradient[0..width). */
+    void (*step_rows)(float *base, size_t width, const float *gradient,
+                      const struct nd_terms *terms, const struct nd_step *step);
 };
 
 /* The table in use: the best that the processor has, or the one that

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "nn/kernels/lookup.h"
+
 static size_t row_of(const struct nd_terms *terms, size_t term)
 {
     return terms->rows == NULL ? term : terms->rows[term];
@@ -23,14 +25,29 @@ static void add_rows(float *out, size_t width, const float *base, size_t pitch,
     }
 }
 
-static void add_compact_rows(float *out, size_t width, const int8_t *base,
-                             size_t pitch, const struct nd_terms *terms)
+static void add_chunk(float *out, const struct nd_compact *compact,
+                      const struct nd_chunk *chunk)
 {
-    for (size_t t = 0; t < terms->count; t++) {
-        const int8_t *row = base + row_of(terms, t) * pitch;
-        for (size_t i = 0; i < width; i++)
-            out[i] += terms->factors[t] * (float)row[i];
+    for (uint32_t t = 0; t < chunk->count; t++) {
+        const int8_t *numbers =
+            (const int8_t *)nd_compact_row(compact, chunk->rows[t]) +
+            sizeof(struct nd_compact_head);
+        for (size_t i = 0; i < compact->width; i++)
+            out[i] += chunk->factors[t] * (float)numbers[i];
     }
+}
+
+static float add_compact(float *out, const struct nd_compact *compact,
+                         const struct nd_sparse *vector)
+{
+    struct nd_chunk chunk;
+    float wide = 0;
+    for (chunk.next = 0; chunk.next < vector->count;) {
+        nd_find_rows(&chunk, compact, vector);
+        wide += nd_scale_rows(&chunk, compact);
+        add_chunk(out, compact, &chunk);
+    }
+    return wide;
 }
 
 static float dot(const float *first, const float *second, size_t width)
@@ -56,23 +73,32 @@ static void backward(float *delta, const float *output, const float *weights,
     }
 }
 
-static void adagrad(float *weights, const float *gradient, size_t width,
-                    const struct nd_step *step)
+static void step_row(float *weights, size_t width, const float *gradient,
+                     float factor, const struct nd_step *step)
 {
     float *squares = weights + width;
     for (size_t i = 0; i < width; i++) {
-        squares[i] += gradient[i] * gradient[i];
+        float slope = factor * gradient[i];
+        squares[i] += slope * slope;
         weights[i] = weights[i] * step->keep -
-                     step->rate * gradient[i] / sqrtf(squares[i] + ND_EPSILON);
+                     step->rate * slope / sqrtf(squares[i] + ND_EPSILON);
     }
+}
+
+static void step_rows(float *base, size_t width, const float *gradient,
+                      const struct nd_terms *terms, const struct nd_step *step)
+{
+    for (size_t t = 0; t < terms->count; t++)
+        step_row(base + row_of(terms, t) * 2 * width, width, gradient,
+                 terms->factors[t], step);
 }
 
 const struct nd_kernels nd_kernels_scalar = {
     .name = "scalar",
     .add_rows = add_rows,
-    .add_compact_rows = add_compact_rows,
+    .add_compact = add_compact,
     .dot = dot,
     .rectify = rectify,
     .backward = backward,
-    .adagrad = adagrad,
+    .step_rows = step_rows,
 };
