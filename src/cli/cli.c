@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "cli/command.h"
+#include "cli/manual.h"
 
 static const struct nd_option global_options[] = {
     {"config", ND_OPTION_VALUE, "FILE", "read the configuration from FILE"},
@@ -28,7 +29,11 @@ static const struct nd_option global_options[] = {
     {0},
 };
 
-static const struct nd_option no_options[] = {{0}};
+static const struct nd_option help_options[] = {
+    {"manual", ND_OPTION_FLAG, NULL,
+     "print the manual page neurald(1) (scdoc)"},
+    {0},
+};
 
 const struct nd_command *const *nd_commands(size_t *count_r)
 {
@@ -59,7 +64,7 @@ static const struct nd_option *find_options(const char *name, void *context)
 {
     (void)context;
     if (strcmp(name, "help") == 0) {
-        return no_options;
+        return help_options;
     }
     const struct nd_command *command = find_command(name);
     return command != NULL ? command->options : NULL;
@@ -102,13 +107,19 @@ static void print_command_help(const struct nd_command *command, FILE *out)
     nd_options_print(global_options, out);
 }
 
+static bool is_help(const struct nd_arguments *arguments)
+{
+    const char *name = nd_arguments_command(arguments);
+    return name != NULL && strcmp(name, "help") == 0;
+}
+
 static enum nd_status run_help(const struct nd_arguments *arguments,
                                const struct nd_command *command,
                                struct nd_error *error)
 {
     size_t count;
     const char *const *words = nd_arguments_words(arguments, &count);
-    if (command == NULL && count > 0) {
+    if (command == NULL && is_help(arguments) && count > 0) {
         command = find_command(words[0]);
         if (command == NULL) {
             return nd_fail(error, ND_USAGE,
@@ -116,7 +127,10 @@ static enum nd_status run_help(const struct nd_arguments *arguments,
                            words[0]);
         }
     }
-    if (command != NULL) {
+    if (command == NULL && is_help(arguments) &&
+        nd_arguments_flag(arguments, "manual")) {
+        nd_manual_program(global_options, stdout);
+    } else if (command != NULL) {
         print_command_help(command, stdout);
     } else {
         print_program_help(stdout);
@@ -174,8 +188,8 @@ static enum nd_status dispatch(struct nd_cli *cli)
 {
     const char *name = nd_arguments_command(cli->arguments);
     const struct nd_command *command = name ? find_command(name) : NULL;
-    bool help = nd_arguments_flag(cli->arguments, "help") ||
-                (name != NULL && strcmp(name, "help") == 0);
+    bool help =
+        nd_arguments_flag(cli->arguments, "help") || is_help(cli->arguments);
 
     if (help) {
         return run_help(cli->arguments, command, &cli->error);

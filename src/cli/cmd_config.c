@@ -5,6 +5,7 @@
  */
 #include "cli/command.h"
 #include "cli/config_document.h"
+#include "cli/manual.h"
 
 static const struct nd_option options[] = {
     {"test-config", ND_OPTION_FLAG, NULL, "only check the file of --config"},
@@ -12,7 +13,7 @@ static const struct nd_option options[] = {
      "print a configuration file with every key, its default and its meaning"},
     {"reference", ND_OPTION_FLAG, NULL, "print the reference page (Markdown)"},
     {"manual", ND_OPTION_FLAG, NULL,
-     "print the keys' part of neurald.conf(5) (scdoc)"},
+     "print the manual page neurald.conf(5) (scdoc)"},
     {0},
 };
 
@@ -40,7 +41,7 @@ static enum nd_status run(struct nd_cli *cli)
     } else if (nd_arguments_flag(cli->arguments, "reference")) {
         nd_config_write_reference(stdout);
     } else if (nd_arguments_flag(cli->arguments, "manual")) {
-        nd_config_write_manual(stdout);
+        nd_manual_config(stdout);
     } else if (cli->json) {
         status = nd_config_write_json(cli->config, stdout, &cli->error);
     } else {

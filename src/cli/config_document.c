@@ -10,6 +10,7 @@
 
 #include "cli/config_keys.h"
 #include "cli/json.h"
+#include "cli/manual.h"
 #include "cli/options.h"
 
 static const char *type_words(const struct nd_key_info *key)
@@ -185,17 +186,6 @@ void nd_config_write_reference(FILE *out)
     }
 }
 
-/* scdoc takes '_' and '*' for markup. */
-static void print_scdoc(const char *text, FILE *out)
-{
-    for (; *text != '\0'; text++) {
-        if (strchr("_*\\<>", *text) != NULL) {
-            fputc('\\', out);
-        }
-        fputc(*text, out);
-    }
-}
-
 static void print_manual_key(const struct nd_key_info *key, FILE *out)
 {
     struct nd_buffer text = {0};
@@ -204,9 +194,9 @@ static void print_manual_key(const struct nd_key_info *key, FILE *out)
     nd_buffer_append_text(&text, " (default ");
     format_default(key, &text);
     nd_buffer_append_text(&text, ")");
-    print_scdoc((const char *)text.data, out);
+    nd_manual_text((const char *)text.data, out);
     fputs("\n\t", out);
-    print_scdoc(key->text, out);
+    nd_manual_text(key->text, out);
     fputs("\n\n", out);
     nd_buffer_free(&text);
 }
@@ -222,7 +212,7 @@ void nd_config_write_manual(FILE *out)
             fputc(toupper((unsigned char)*c), out);
         }
         fputs(" KEYS\n\n", out);
-        print_scdoc(section->text, out);
+        nd_manual_text(section->text, out);
         fputs("\n\n", out);
         for (size_t i = 0; i < section->count; i++) {
             print_manual_key(&section->keys[i], out);
