@@ -167,22 +167,24 @@ static void compare_recall(struct nd_judgement *judgement, double recall,
     }
 }
 
+/* The first model has nothing to be worse than, and any model that tells the
+ * classes apart serves better than none: it need only rank spam above ham
+ * beyond doubt, which is where the Mann-Whitney statistic lies outside the 95 %
+ * interval that chance gives it (Mann and Whitney 1947). Its calibration may
+ * still be poor where the newest mail is of another kind. */
 static void judge_first(const struct trial *trial,
                         struct nd_judgement *judgement)
 {
-    double share = (double)trial->class_count[1] / (double)trial->count;
-    double *guess = nd_calloc(trial->count, sizeof *guess);
-    for (size_t i = 0; i < trial->count; i++) {
-        guess[i] = share;
-    }
-    double standard_error;
-    double difference = nd_log_loss_difference(
-        trial->candidate, guess, trial->labels, trial->count, &standard_error);
-    free(guess);
-    compare_loss(judgement, difference, standard_error,
-                 "a guess by the share of spam");
-    if (judgement->promote && judgement->figures.held_auc <= 0.5) {
-        refuse(judgement, "it tells spam from ham no better than chance");
+    double spam = (double)trial->class_count[1];
+    double ham = (double)trial->class_count[0];
+    double by_chance =
+        0.5 + INTERVAL_Z * sqrt((spam + ham + 1) / (12 * spam * ham));
+    if (!(judgement->figures.held_auc > by_chance)) {
+        judgement->promote = false;
+        (void)snprintf(judgement->reason, sizeof judgement->reason,
+                       "held-out AUC %.4f is within what chance gives, up to "
+                       "%.4f",
+                       judgement->figures.held_auc, by_chance);
     }
 }
 

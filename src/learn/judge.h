@@ -39,8 +39,8 @@ struct nd_evidence {
 
 /* How the comparison was made. */
 enum nd_judge_ground {
-    ND_GROUND_FIRST,    /* no live model: against always answering the share
-                           of spam */
+    ND_GROUND_FIRST,    /* no live model, or one without figures: against
+                           chance */
     ND_GROUND_PAIRED,   /* on the same samples, unseen by either */
     ND_GROUND_RECORDED, /* too few unseen: against the live one's own figures */
 };
@@ -55,11 +55,13 @@ struct nd_judgement {
 
 /* The decision: promoted unless
  * - a log-odds is not finite, or all say the same class;
- * - the log-loss is worse than the ground's by more than one standard error
- *   (of the paired difference; of the candidate's own mean where the ground is
- *   recorded figures);
+ * - there is no live model and the AUC lies within what chance gives;
+ * - the log-loss is worse than the live model's by more than one standard
+ *   error (of the paired difference; of the candidate's own mean where the
+ *   ground is recorded figures);
  * - the recall at target_fpr is below the lower end of the live model's 95 %
- *   Wilson interval. */
+ *   Wilson interval.
+ * labels must hold both classes. */
 void nd_judge(const struct nd_evidence *evidence,
               struct nd_judgement *judgement_r);
 

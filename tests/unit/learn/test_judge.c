@@ -124,7 +124,7 @@ static struct nd_judgement judge(const struct trial *trial)
     return judgement;
 }
 
-static void the_first_model_is_promoted_when_it_beats_a_guess(void **state)
+static void the_first_model_is_promoted_when_it_beats_chance(void **state)
 {
     static struct trial trial;
     make_trial(&trial, 100, 3, NAN);
@@ -139,9 +139,14 @@ static void the_first_model_is_promoted_when_it_beats_a_guess(void **state)
     assert_true(isnan(judgement.live_log_loss));
 }
 
-static void a_first_model_worse_than_a_guess_is_rejected(void **state)
+static void a_first_model_that_ranks_by_chance_is_rejected(void **state)
 {
     static struct trial trial;
+    make_trial(&trial, 100, 0.05, NAN);
+    trial.evidence.live_figures = NULL;
+    struct nd_judgement judgement = judge(&trial);
+    assert_false(judgement.promote);
+    assert_non_null(strstr(judgement.reason, "chance"));
     make_trial(&trial, 100, -1.5, NAN);
     trial.evidence.live_figures = NULL;
     assert_false(judge(&trial).promote);
@@ -233,8 +238,7 @@ static void with_too_few_unseen_the_recorded_figures_decide(void **state)
     assert_int_equal(judgement.ground, ND_GROUND_RECORDED);
 }
 
-static void a_live_model_without_figures_is_matched_against_a_guess(
-    void **state)
+static void a_live_model_without_figures_is_matched_against_chance(void **state)
 {
     static struct trial trial;
     make_trial(&trial, 200, 3, NAN);
@@ -250,8 +254,8 @@ int main(void)
         cmocka_unit_test(the_newest_fifth_of_each_class_is_held_out),
         cmocka_unit_test(with_fewer_than_50_of_a_class_all_are_cross_validated),
         cmocka_unit_test(samples_that_take_no_part_do_not_count),
-        cmocka_unit_test(the_first_model_is_promoted_when_it_beats_a_guess),
-        cmocka_unit_test(a_first_model_worse_than_a_guess_is_rejected),
+        cmocka_unit_test(the_first_model_is_promoted_when_it_beats_chance),
+        cmocka_unit_test(a_first_model_that_ranks_by_chance_is_rejected),
         cmocka_unit_test(one_class_and_no_number_are_rejected),
         cmocka_unit_test(an_equal_candidate_is_promoted_on_unseen_samples),
         cmocka_unit_test(a_clearly_worse_candidate_is_rejected),
@@ -260,7 +264,7 @@ int main(void)
             samples_that_the_live_model_saw_do_not_count_against_the_candidate),
         cmocka_unit_test(with_too_few_unseen_the_recorded_figures_decide),
         cmocka_unit_test(
-            a_live_model_without_figures_is_matched_against_a_guess),
+            a_live_model_without_figures_is_matched_against_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
