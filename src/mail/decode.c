@@ -19,6 +19,7 @@
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 #define REPLACEMENT "\xef\xbf\xbd"
+#define PIECE 1024 /* bytes given to iconv at once */
 
 static void init_libraries(void)
 {
@@ -139,11 +140,13 @@ static void append_decoded(struct nd_buffer *buffer, GMimeContentEncoding kind,
     buffer->length += length;
 }
 
-/* GMime ends at the first padding; senders go on behind it. */
+/* GMime ends at the first padding. Some senders join blocks of base64, and
+ * mailing lists add their footer to it as it is: such text is kept. */
 static void append_base64(struct nd_buffer *buffer, struct nd_span data)
 {
     const char *at = data.data;
     const char *end = data.data + data.length;
+    bool rest_is_base64 = is_base64(at, data.length);
     while (at < end) {
         const char *stop = memchr(at, '=', (size_t)(end - at));
         if (stop == NULL)
@@ -152,6 +155,12 @@ static void append_base64(struct nd_buffer *buffer, struct nd_span data)
                        (struct nd_span){at, (size_t)(stop - at)});
         for (at = stop; at < end && *at == '=';)
             at++;
+        if (!rest_is_base64 && at > stop)
+            rest_is_base64 = is_base64(at, (size_t)(end - at));
+        if (!rest_is_base64 && at > stop) {
+            nd_buffer_append(buffer, at, (size_t)(end - at));
+            return;
+        }
     }
 }
 
@@ -246,24 +255,26 @@ static void append_western(struct nd_buffer *buffer, struct nd_span data)
     }
 }
 
-/* Converts with iconv; a byte that it refuses becomes U+FFFD. */
+/* Converts with iconv, in pieces; a byte that it refuses becomes U+FFFD. A
+ * character that a piece cuts in two begins the next piece. */
 static void append_iconv(struct nd_buffer *buffer, iconv_t converter,
                          struct nd_span data, uint32_t *defects)
 {
     char *in = (char *)data.data; /* iconv does not write there */
-    size_t left = data.length;
-    while (left > 0) {
-        size_t room = left * 2 + 64;
-        char *out = (char *)nd_buffer_reserve(buffer, room);
-        size_t free_room = room;
-        size_t result = iconv(converter, &in, &left, &out, &free_room);
-        buffer->length += room - free_room;
-        if (result != (size_t)-1 || errno == E2BIG)
+    const char *end = data.data + data.length;
+    while (in < end) {
+        const char *start = in;
+        size_t left = (size_t)(end - in) < PIECE ? (size_t)(end - in) : PIECE;
+        char *out = (char *)nd_buffer_reserve(buffer, 4 * PIECE);
+        size_t room = 4 * PIECE;
+        size_t result = iconv(converter, &in, &left, &out, &room);
+        buffer->length += 4 * PIECE - room;
+        if (result != (size_t)-1 || errno == E2BIG ||
+            (errno == EINVAL && in > start))
             continue;
         nd_buffer_append_text(buffer, REPLACEMENT);
         (*defects)++;
         in++;
-        left--;
         iconv(converter, NULL, NULL, NULL, NULL);
     }
 }

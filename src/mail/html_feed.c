@@ -186,12 +186,17 @@ static struct nd_span without_bogus_comments(struct nd_span html,
     const char *end = html.data + html.length;
     const char *kept = html.data; /* all before it is in buffer */
     const char *at = html.data;
-    while ((at = memmem(at, (size_t)(end - at), "<!", 2)) != NULL) {
+    while ((at = memchr(at, '!', (size_t)(end - at))) != NULL) {
+        if (at == kept || at[-1] != '<') {
+            at++;
+            continue;
+        }
+        const char *open = at - 1;
         const char *close = memchr(at, '>', (size_t)(end - at));
         if (close == NULL)
             break;
-        if (is_bogus_comment(at, close)) {
-            nd_buffer_append(buffer, kept, (size_t)(at - kept));
+        if (is_bogus_comment(open, close)) {
+            nd_buffer_append(buffer, kept, (size_t)(open - kept));
             kept = close + 1;
         }
         at = close + 1;

@@ -42,7 +42,8 @@ static void add_field(struct nd_digest_state *state, const char *name,
 {
     nd_digest_add(state, name, strlen(name));
     nd_digest_add(state, ":", 1);
-    add_folded(state, value);
+    if (value.data != NULL)
+        add_folded(state, value);
     nd_digest_add(state, "\n", 1);
 }
 
@@ -90,10 +91,10 @@ bool nd_identity(struct nd_span message, uint8_t identity_r[ND_IDENTITY_BYTES])
     struct nd_span values[FIELDS] = {{NULL, 0}};
     const char *body = find_fields(message, values);
     bool has_id = !is_void(values[MESSAGE_ID]);
+    if (!has_id)
+        values[MESSAGE_ID].data = NULL;
     struct nd_digest_state state;
     nd_digest_begin(&state, NULL, ND_IDENTITY_BYTES);
-    if (!has_id)
-        values[MESSAGE_ID].length = 0;
     for (size_t i = 0; i < FIELDS; i++)
         add_field(&state, names[i], values[i]);
     if (!has_id)

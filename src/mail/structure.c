@@ -94,10 +94,10 @@ static struct delimiter find_delimiter(const struct walk *walk,
         struct delimiter found = {.line = line};
         if (line[0] == '-' && line[1] == '-' && match(walk, &found))
             return found;
-        const char *next = memmem(line, (size_t)(walk->end - line), "\n--", 3);
-        if (next == NULL)
+        const char *newline = memchr(line, '\n', (size_t)(walk->end - line));
+        if (newline == NULL)
             break;
-        line = next + 1;
+        line = newline + 1;
     }
     return none;
 }

@@ -96,6 +96,18 @@ static const char *find_url(const char *start, const char *data,
     return end;
 }
 
+/* The host without a "www." or a bare "www" in front. */
+static struct nd_span without_www(struct nd_span host)
+{
+    const char *end = host.data + host.length;
+    if (starts_with(host.data, end, "www.") ||
+        (host.length == 3 && starts_with(host.data, end, "www"))) {
+        size_t skipped = host.length < 4 ? host.length : 4;
+        return (struct nd_span){host.data + skipped, host.length - skipped};
+    }
+    return host;
+}
+
 void nd_urls_scan(struct nd_url_list *list, const char *data, size_t length)
 {
     const char *end = data + length;
@@ -103,7 +115,7 @@ void nd_urls_scan(struct nd_url_list *list, const char *data, size_t length)
     while ((at = find_url(data, at, end)) < end) {
         const char *stop = url_end(at, end);
         struct nd_span host = nd_url_host(at, (size_t)(stop - at));
-        if (host.length > strlen("www"))
+        if (host.length > 0 && without_www(host).length > 0)
             nd_urls_add(list, at, (size_t)(stop - at));
         at = stop > at + 3 ? stop : at + 4 < end ? at + 4 : end;
     }
@@ -139,13 +151,6 @@ struct nd_span nd_url_host(const char *url, size_t length)
     while (stop > host && stop[-1] == '.')
         stop--;
     return (struct nd_span){host, (size_t)(stop - host)};
-}
-
-static struct nd_span without_www(struct nd_span host)
-{
-    if (starts_with(host.data, host.data + host.length, "www."))
-        return (struct nd_span){host.data + 4, host.length - 4};
-    return host;
 }
 
 /* Whether inner is outer or a name below it. */

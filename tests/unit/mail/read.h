@@ -20,6 +20,15 @@
 #include "base/clock.h"
 #include "mail/message.h"
 
+/* Under AddressSanitizer memory is not what it is without. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ND_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ND_SANITIZED 1
+#endif
+#endif
+
 /* Test state: an arena and limits, made new for each test. */
 struct desk {
     struct nd_arena *arena;

@@ -50,6 +50,8 @@ static void broken_transfer_encodings_are_counted(void **state)
     assert_transfer("base64", "aGVsbG8", "hello", 0);
     assert_transfer("base64", "aGVsbG8=\naGVsbG8=\nYQ==YQ", "hellohelloaa", 0);
     assert_transfer("base64", "====", "", 0);
+    assert_transfer("base64", "aGVsbG8=\n_____\nA list's footer",
+                    "hello\n_____\nA list's footer", 1);
     assert_transfer("x-uuencode", "%:&5L;&\\ \n", "hello", 0);
     assert_transfer("x-uuencode", "begin", "", 0);
     assert_transfer("quoted-printable", "a=ZZ=", "a=ZZ", 0);

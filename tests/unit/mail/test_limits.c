@@ -78,7 +78,7 @@ static void a_million_parts_stay_under_100_mb(void **state)
     struct rusage usage;
     assert_int_equal(wait4(child, &status, 0, &usage), child);
     assert_int_equal(status, 0);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef ND_SANITIZED
     assert_true(usage.ru_maxrss < 100 * 1024);
 #endif
 }
@@ -353,6 +353,15 @@ static void four_mb_of_a_broken_charset_are_repaired(void **state)
     assert_memory_equal(m->text.data, "\xef\xbf\xbd", 3);
 }
 
+static void base64_of_nothing_but_padding_is_linear(void **state)
+{
+    struct nd_buffer buffer = {0};
+    nd_buffer_append_text(&buffer, "Content-Transfer-Encoding: base64\n\n\x01");
+    repeat(&buffer, "=a", 1000000);
+    const struct nd_message *m = read_in_time(*state, &buffer);
+    assert_int_equal(m->defects, 1);
+}
+
 static void the_text_s_limit_never_cuts_a_character(void **state)
 {
     struct desk *desk = *state;
@@ -414,6 +423,7 @@ int main(void)
         with_desk(lines_that_look_like_boundaries_are_linear),
         with_desk(a_thousand_parts_of_broken_parameters_are_linear),
         with_desk(four_mb_of_a_broken_charset_are_repaired),
+        with_desk(base64_of_nothing_but_padding_is_linear),
         with_desk(the_text_s_limit_never_cuts_a_character),
         with_desk(a_message_may_be_cut_anywhere),
     };

@@ -452,7 +452,7 @@ static void an_mbox_of_2_gb_takes_no_2_gb(void **state)
     struct rusage usage;
     assert_int_equal(wait4(child, &status, 0, &usage), child);
     assert_int_equal(status, 0);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef ND_SANITIZED
     assert_true(usage.ru_maxrss < 50 * 1024);
 #endif
 }

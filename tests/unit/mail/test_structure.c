@@ -132,8 +132,8 @@ static void filenames_are_decoded(void **state)
         "Content-Disposition: attachment; filename*=utf-8''%C3%A4.txt",
         "Content-Disposition: attachment; filename=\"=?utf-8?q?=C3=A4?=.txt\"",
         "Content-Type: text/plain; name=\"=?utf-8?q?=C3=A4?=.txt\"",
-        "Content-Type: a/b; name=x\nContent-Disposition: a; "
-        "filename=\"\xc3\xa4.txt\"",
+        ("Content-Type: a/b; name=x\n"
+         "Content-Disposition: a; filename=\"\xc3\xa4.txt\""),
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         struct nd_buffer text = {0};

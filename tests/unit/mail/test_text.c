@@ -83,6 +83,7 @@ static void links_end_where_a_reader_would_end_them(void **state)
     assert_links(d, "\"https://a.org\"!", "https://a.org");
     assert_links(d, "HTTP://A.ORG/X.", "HTTP://A.ORG/X");
     assert_links(d, "xhttp://a.org/", "http://a.org/");
+    assert_links(d, "http://x:8080/", "http://x:8080/");
     assert_links(d, "ftp://a.org/ www.b.org http://c.org",
                  "ftp://a.org/ www.b.org http://c.org");
     assert_links(d, "http://a.orghttp://b.org", "http://a.orghttp://b.org");
@@ -92,7 +93,7 @@ static void what_is_no_link_is_none(void **state)
 {
     struct desk *d = *state;
     assert_links(d, "", "");
-    assert_links(d, "http:// http:/a.org ://a.org www.", "");
+    assert_links(d, "http:// http:/a.org ://a.org www. http://www/", "");
     assert_links(d, "mailto:a@b.c awww.b.org owww.x", "");
     assert_links(d, "www", "");
     assert_links(d, "http:", "");
