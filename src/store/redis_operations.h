@@ -9,6 +9,7 @@
 
 #include "store/backend.h"
 
+/* redis.c */
 enum nd_status nd_redis_now(struct nd_store *store, struct nd_error *error,
                             int64_t *now_ms_r);
 enum nd_status nd_redis_installation_key(struct nd_store *store,
@@ -16,13 +17,13 @@ enum nd_status nd_redis_installation_key(struct nd_store *store,
                                          struct nd_error *error,
                                          struct nd_key *key_r);
 
+/* redis_sample.c */
 enum nd_status nd_redis_put_many(struct nd_store *store,
                                  const struct nd_scope *scope,
                                  const struct nd_sample_put *samples,
                                  size_t count, const struct nd_quota *quota,
                                  struct nd_error *error,
                                  struct nd_put_result *results_r);
-
 enum nd_status nd_redis_forget(struct nd_store *store,
                                const struct nd_scope *scope,
                                const uint8_t identity[ND_IDENTITY_BYTES],
@@ -33,7 +34,6 @@ enum nd_status nd_redis_forget_matching(struct nd_store *store,
                                         const struct nd_sample_filter *filter,
                                         bool dry_run, struct nd_error *error,
                                         uint64_t *count_r);
-
 enum nd_status nd_redis_relabel(struct nd_store *store,
                                 const struct nd_scope *scope,
                                 const uint8_t identity[ND_IDENTITY_BYTES],
@@ -41,6 +41,7 @@ enum nd_status nd_redis_relabel(struct nd_store *store,
                                 struct nd_error *error,
                                 struct nd_put_result *result_r);
 
+/* redis_read.c */
 enum nd_status nd_redis_snapshot(struct nd_store *store,
                                  const struct nd_scope *scope,
                                  struct nd_error *error,
@@ -56,6 +57,7 @@ enum nd_status nd_redis_find(struct nd_store *store,
                              struct nd_error *error,
                              struct nd_sample_info *info_r);
 
+/* redis_registry.c */
 enum nd_status nd_redis_registry_slots(struct nd_store *store, const char *rule,
                                        const char *const *names, size_t count,
                                        uint32_t max_names,
@@ -68,6 +70,7 @@ enum nd_status nd_redis_registry_read(struct nd_store *store, const char *rule,
                                       const char *const **names_r,
                                       uint32_t *count_r);
 
+/* redis_profile.c */
 enum nd_status nd_redis_profile_register(struct nd_store *store,
                                          const char *rule,
                                          const struct nd_profile *profile,
@@ -88,6 +91,7 @@ enum nd_status nd_redis_profile_trim(struct nd_store *store, const char *rule,
                                      const struct nd_profile **dropped_r,
                                      size_t *count_r);
 
+/* redis_lease.c */
 enum nd_status nd_redis_lease_acquire(struct nd_store *store,
                                       const struct nd_scope *scope,
                                       const uint8_t nonce[ND_NONCE_BYTES],
@@ -107,23 +111,27 @@ enum nd_status nd_redis_lease_show(struct nd_store *store,
                                    const struct nd_scope *scope,
                                    struct nd_error *error,
                                    struct nd_lease *lease_r);
-
-enum nd_status nd_redis_training_state(struct nd_store *store,
-                                       const struct nd_scope *scope,
-                                       struct nd_error *error,
-                                       struct nd_training_state *state_r);
 enum nd_status nd_redis_training_finish(struct nd_store *store,
                                         const struct nd_scope *scope,
                                         const struct nd_lease *lease,
                                         const struct nd_finish *finish,
                                         struct nd_error *error);
+enum nd_status nd_redis_training_state(struct nd_store *store,
+                                       const struct nd_scope *scope,
+                                       struct nd_error *error,
+                                       struct nd_training_state *state_r);
+enum nd_status nd_redis_journal(struct nd_store *store,
+                                const struct nd_scope *scope, size_t limit,
+                                struct nd_arena *arena, struct nd_error *error,
+                                const struct nd_journal_entry **entries_r,
+                                size_t *count_r);
 
+/* redis_model.c */
 enum nd_status nd_redis_model_upload(struct nd_store *store,
                                      const struct nd_scope *scope,
                                      const void *blob, size_t length,
                                      struct nd_error *error,
                                      uint8_t digest_r[ND_DIGEST_BYTES]);
-
 enum nd_status nd_redis_model_publish(struct nd_store *store,
                                       const struct nd_scope *scope,
                                       const struct nd_lease *lease,
@@ -135,7 +143,6 @@ enum nd_status nd_redis_model_import(struct nd_store *store,
                                      const struct nd_publish *publish,
                                      struct nd_error *error,
                                      uint64_t *generation_r);
-
 enum nd_status nd_redis_model_current(struct nd_store *store,
                                       const struct nd_scope *scope,
                                       struct nd_error *error,
@@ -155,6 +162,7 @@ enum nd_status nd_redis_model_pin(struct nd_store *store,
                                   struct nd_error *error,
                                   struct nd_model_pointer *pointer_r);
 
+/* redis_look.c */
 enum nd_status nd_redis_count_refused(struct nd_store *store,
                                       const struct nd_scope *scope,
                                       enum nd_refusal reason, uint64_t add,
@@ -163,11 +171,6 @@ enum nd_status nd_redis_stats(struct nd_store *store,
                               const struct nd_scope *scope,
                               struct nd_error *error,
                               struct nd_store_stats *stats_r);
-enum nd_status nd_redis_journal(struct nd_store *store,
-                                const struct nd_scope *scope, size_t limit,
-                                struct nd_arena *arena, struct nd_error *error,
-                                const struct nd_journal_entry **entries_r,
-                                size_t *count_r);
 enum nd_status nd_redis_scopes(struct nd_store *store, struct nd_error *error,
                                struct nd_scope **scopes_r, size_t *count_r);
 enum nd_status nd_redis_host_report(struct nd_store *store,
@@ -180,6 +183,7 @@ enum nd_status nd_redis_host_list(struct nd_store *store,
                                   struct nd_host_report **hosts_r,
                                   size_t *count_r);
 
+/* redis_maintain.c */
 enum nd_status nd_redis_maintain(struct nd_store *store, int64_t keep_ms,
                                  bool dry_run,
                                  void (*report)(const char *line,

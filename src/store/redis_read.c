@@ -76,21 +76,30 @@ enum nd_status nd_redis_snapshot(struct nd_store *store,
     return ND_OK;
 }
 
-/* Payloads of the first samples, as many as one answer holds. */
-static enum nd_status read_piece(struct nd_store *store,
-                                 const struct nd_scope *scope,
-                                 const struct nd_sample_info *samples,
-                                 size_t count, struct nd_arena *arena,
-                                 struct nd_error *error,
-                                 struct nd_payload *payloads, size_t *read_r)
+struct reading {
+    struct nd_store *store;
+    const struct nd_scope *scope;
+    const struct nd_sample_info *samples;
+    size_t count, done;
+    struct nd_arena *arena;
+    struct nd_payload *payloads;
+};
+
+/* Reads the payloads of the next samples, as many as one answer holds. */
+static enum nd_status read_piece(struct reading *reading,
+                                 struct nd_error *error)
 {
     struct nd_redis_call call;
     const struct nd_redis_reply *reply;
-    nd_redis_call_begin(&call, store, ND_REDIS_READ, scope);
+    size_t count = reading->count - reading->done;
+    if (count > PAYLOADS_A_CALL)
+        count = PAYLOADS_A_CALL;
+    nd_redis_call_begin(&call, reading->store, ND_REDIS_READ, reading->scope);
     uint8_t *list =
         nd_arena_take(call.store->scratch, count * ND_REDIS_MENTION_BYTES);
     for (size_t i = 0; i < count; i++)
-        nd_redis_mention(&samples[i], list + i * ND_REDIS_MENTION_BYTES);
+        nd_redis_mention(&reading->samples[reading->done + i],
+                         list + i * ND_REDIS_MENTION_BYTES);
     nd_redis_call_bytes(&call, list, count * ND_REDIS_MENTION_BYTES);
     enum nd_status status = nd_redis_call_run(&call, error, &reply);
     if (status != ND_OK)
@@ -100,13 +109,14 @@ static enum nd_status read_piece(struct nd_store *store,
         return nd_redis_strange(&call, error);
     for (size_t i = 0; i < reply->length; i++) {
         const struct nd_redis_reply *item = nd_redis_item(reply, i);
+        struct nd_payload *payload = &reading->payloads[reading->done + i];
         if (item->type != ND_REDIS_STRING)
             continue;
-        payloads[i].data =
-            (const uint8_t *)nd_arena_strndup(arena, item->text, item->length);
-        payloads[i].length = item->length;
+        payload->data = (const uint8_t *)nd_arena_strndup(
+            reading->arena, item->text, item->length);
+        payload->length = item->length;
     }
-    *read_r = reply->length;
+    reading->done += reply->length;
     return ND_OK;
 }
 
@@ -116,18 +126,18 @@ enum nd_status nd_redis_read(struct nd_store *store,
                              struct nd_arena *arena, struct nd_error *error,
                              struct nd_payload *payloads_r)
 {
-    struct nd_payload *payloads = nd_calloc(count, sizeof(*payloads));
+    struct reading reading = {.store = store,
+                              .scope = scope,
+                              .samples = samples,
+                              .count = count,
+                              .arena = arena};
+    reading.payloads = nd_calloc(count, sizeof(*reading.payloads));
     enum nd_status status = ND_OK;
-    size_t read = 0;
-    for (size_t done = 0; status == ND_OK && done < count; done += read) {
-        size_t left = count - done;
-        status = read_piece(store, scope, samples + done,
-                            left < PAYLOADS_A_CALL ? left : PAYLOADS_A_CALL,
-                            arena, error, payloads + done, &read);
-    }
+    while (status == ND_OK && reading.done < count)
+        status = read_piece(&reading, error);
     if (status == ND_OK && count > 0)
-        memcpy(payloads_r, payloads, count * sizeof(*payloads));
-    free(payloads);
+        memcpy(payloads_r, reading.payloads, count * sizeof(*payloads_r));
+    free(reading.payloads);
     return status;
 }
 

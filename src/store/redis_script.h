@@ -96,6 +96,7 @@ struct nd_redis_call {
     const char *rule;
 };
 
+/* Begins a call of script for scope; what was begun before is forgotten. */
 void nd_redis_call_begin(struct nd_redis_call *call, struct nd_store *store,
                          enum nd_redis_script script,
                          const struct nd_scope *scope);
