@@ -27,6 +27,12 @@ enum nd_sql {
         ND_SQL_COUNT
 };
 
+/* What tells whether a file has changed. */
+struct nd_sqlite_stamp {
+    int64_t changed_s, changed_ns, size;
+    uint64_t number;
+};
+
 struct nd_sqlite {
     struct nd_store base; /* first: a struct nd_store * is one of these */
     sqlite3 *handle;
@@ -36,6 +42,8 @@ struct nd_sqlite {
     struct nd_sqlite_options options;
     struct nd_random random;
     sqlite3_stmt *statements[ND_SQL_COUNT];
+    bool immutable; /* read without locks, as long as stamp is the file's */
+    struct nd_sqlite_stamp stamp;
 
     /* of the transaction under way */
     bool in_transaction;
@@ -206,6 +214,9 @@ extern const struct nd_sqlite_migration nd_sqlite_migrations[ND_STORE_VERSION];
 
 /* Closes handle and statements, frees db. */
 void nd_sqlite_close(struct nd_store *store);
+/* Connects anew where an immutable file has changed after all. */
+void nd_sqlite_refresh(struct nd_sqlite *db);
+extern const struct nd_backend nd_sqlite_backend;
 
 /* ---- the operations, as in backend.h ---- */
 

@@ -5,7 +5,7 @@
  * crash leaves a file of some version, never between two. Steps that have been
  * released are never edited; a change is a new step.
  */
-#include "store/sqlite_core.h"
+#include "store/sqlite_file.h"
 
 /* Version 1. Names and comments of the columns: docs/formats/sqlite.md. */
 #define SCHEMA_1                                                              \
@@ -87,44 +87,22 @@ const struct nd_sqlite_migration nd_sqlite_migrations[ND_STORE_VERSION] = {
     {SCHEMA_1},
 };
 
-static void run_text(struct nd_sqlite *db, const char *sql)
-{
-    if (db->failed != ND_OK)
-        return;
-    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK)
-        nd_sqlite_failed(db, code);
-}
-
-static int64_t read_version(struct nd_sqlite *db)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t version = 0;
-    int code = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1,
-                                  &statement, NULL);
-    if (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-        version = sqlite3_column_int64(statement, 0);
-    code = sqlite3_finalize(statement);
-    if (code != SQLITE_OK)
-        nd_sqlite_failed(db, code);
-    return version;
-}
-
 /* Another process may have taken the step while this one waited for the lock:
  * the version is read again inside. */
 static void take_step(struct nd_sqlite *db, const char *sql, uint32_t version)
 {
-    run_text(db, "BEGIN IMMEDIATE");
+    nd_sqlite_pragma(db, "BEGIN IMMEDIATE");
     if (db->failed != ND_OK)
         return;
-    if (read_version(db) == (int64_t)version - 1) {
+    if (nd_sqlite_pragma_number(db, "PRAGMA user_version") ==
+        (int64_t)version - 1) {
         char raise[64];
         (void)sqlite3_snprintf((int)sizeof(raise), raise,
                                "PRAGMA user_version = %u", version);
-        run_text(db, sql);
-        run_text(db, raise);
+        nd_sqlite_pragma(db, sql);
+        nd_sqlite_pragma(db, raise);
     }
-    run_text(db, "COMMIT");
+    nd_sqlite_pragma(db, "COMMIT");
     if (db->failed != ND_OK)
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -134,7 +112,7 @@ enum nd_status nd_sqlite_migrate(struct nd_sqlite *db,
                                  uint32_t count, struct nd_error *error)
 {
     db->failed = ND_OK;
-    int64_t version = read_version(db);
+    int64_t version = nd_sqlite_pragma_number(db, "PRAGMA user_version");
     if (db->failed == ND_OK && version > (int64_t)count)
         return nd_fail(error, ND_VERSION,
                        "%s: a store of version %lld, this neurald knows %u: "
