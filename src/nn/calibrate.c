@@ -201,6 +201,6 @@ void nd_set_thresholds(const double *log_odds, const uint8_t *labels,
     double ham = tail_limit(log_odds, labels, count, 1, target_fnr);
     double high = nd_probability(calibration, spam);
     double low = nd_probability(calibration, ham);
-    calibration->spam_threshold = high >= 0.5 ? high : 0.5;
-    calibration->ham_threshold = low <= 0.5 ? low : 0.5;
+    calibration->spam_threshold = isnan(high) ? 1 : fmax(high, 0.5);
+    calibration->ham_threshold = isnan(low) ? 0 : fmin(low, 0.5);
 }
