@@ -240,7 +240,6 @@ static enum nd_status connect_client(struct nd_redis_client *client,
     }
     if (status == ND_OK)
         client->connects++;
-    client->failures = 0;
     return ND_OK;
 }
 
@@ -356,12 +355,19 @@ static enum nd_status try_request(struct nd_redis_client *client,
         request->uncertain = request->uncertain || (sent && request->writes);
         return status;
     }
-    if (!from_replica(request, replies))
-        return check_replies(client, request, error, replies);
-    drop_connection(client);
-    return nd_fail(error, ND_UNAVAILABLE,
-                   "Redis: the server is a read-only replica, and no master "
-                   "was found");
+    if (from_replica(request, replies))
+        status = nd_fail(error, ND_UNAVAILABLE,
+                         "Redis: the server is a read-only replica, and no "
+                         "master was found");
+    else
+        status = check_replies(client, request, error, replies);
+    if (status == ND_UNAVAILABLE) { /* it loads, or is no master any more */
+        drop_connection(client);
+        note_failure(client);
+    } else {
+        client->failures = 0;
+    }
+    return status;
 }
 
 enum nd_status nd_redis_client_exchange(struct nd_redis_client *client,
