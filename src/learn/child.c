@@ -24,6 +24,7 @@
 #include "learn/child_spawn.h"
 
 #define GRACE_MS 500
+#define MOST_WAIT_MS 1000
 #define CHUNK_BYTES 65536
 #define MOST_UNREAD_BYTES ((size_t)1 << 20) /* while we send */
 
@@ -153,32 +154,42 @@ static enum nd_status explain_end(struct nd_child *child,
                    WEXITSTATUS(child->wait_status));
 }
 
-/* ND_LIMIT where one of the limits is passed; else how long may be waited,
- * at most wait_ms. */
-static enum nd_status time_left(const struct nd_child *child, int64_t wait_ms,
-                                struct nd_error *error, int *left_ms_r)
+/* ND_LIMIT once the training has taken its time. */
+static enum nd_status check_time(const struct nd_child *child,
+                                 struct nd_error *error)
 {
-    const struct nd_child_limits *limits = &child->limits;
-    int64_t now_us = nd_clock_monotonic_us();
-    int64_t total_ms = (now_us - child->started_us) / 1000;
-    int64_t idle_ms = (now_us - child->progress_us) / 1000;
-    if (limits->time_ms != 0 && total_ms >= limits->time_ms) {
+    int64_t limit_ms = child->limits.time_ms;
+    int64_t total_ms = (nd_clock_monotonic_us() - child->started_us) / 1000;
+    if (limit_ms != 0 && total_ms >= limit_ms) {
         return nd_fail(error, ND_LIMIT,
                        "the training took longer than train_time, %lld ms",
-                       (long long)limits->time_ms);
+                       (long long)limit_ms);
     }
-    if (limits->idle_ms != 0 && idle_ms >= limits->idle_ms) {
-        return nd_fail(error, ND_LIMIT,
-                       "the trainer child made no progress in %lld ms",
-                       (long long)limits->idle_ms);
+    return ND_OK;
+}
+
+/* Waits up to wait_ms until one of the pipes is ready. ND_LIMIT where none is
+ * and the child has made no progress for too long: only then, since it may
+ * have been the parent who was held up. */
+static enum nd_status wait_for(const struct nd_child *child,
+                               struct pollfd pipes[2], int64_t wait_ms,
+                               struct nd_error *error)
+{
+    int64_t limit_ms = child->limits.idle_ms;
+    if (poll(pipes, 2, 0) > 0) {
+        return ND_OK;
     }
-    if (limits->time_ms != 0 && limits->time_ms - total_ms < wait_ms) {
-        wait_ms = limits->time_ms - total_ms;
+    if (limit_ms != 0) {
+        int64_t now_us = nd_clock_monotonic_us();
+        int64_t left_ms = limit_ms - (now_us - child->progress_us) / 1000;
+        if (left_ms <= 0) {
+            return nd_fail(error, ND_LIMIT,
+                           "the trainer child made no progress in %lld ms",
+                           (long long)limit_ms);
+        }
+        wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
     }
-    if (limits->idle_ms != 0 && limits->idle_ms - idle_ms < wait_ms) {
-        wait_ms = limits->idle_ms - idle_ms;
-    }
-    *left_ms_r = wait_ms > 60000 ? 60000 : (int)wait_ms;
+    (void)poll(pipes, 2, wait_ms > MOST_WAIT_MS ? MOST_WAIT_MS : (int)wait_ms);
     return ND_OK;
 }
 
@@ -220,16 +231,17 @@ static ssize_t take_bytes(struct nd_child *child)
 static enum nd_status wait_to_write(struct nd_child *child,
                                     struct nd_error *error)
 {
-    int left_ms = 0;
-    enum nd_status status = time_left(child, 1000, error, &left_ms);
-    if (status != ND_OK) {
-        return status;
-    }
     bool has_room = child->incoming.length < MOST_UNREAD_BYTES;
     struct pollfd pipes[2] = {
         {.fd = child->input, .events = POLLOUT},
         {.fd = has_room ? child->output : -1, .events = POLLIN}};
-    (void)poll(pipes, 2, left_ms);
+    enum nd_status status = check_time(child, error);
+    if (status == ND_OK) {
+        status = wait_for(child, pipes, MOST_WAIT_MS, error);
+    }
+    if (status != ND_OK) {
+        return status;
+    }
     if ((pipes[1].revents & POLLIN) != 0) {
         (void)take_bytes(child);
     }
@@ -280,13 +292,16 @@ enum nd_status nd_child_send(struct nd_child *child,
 static enum nd_status read_some(struct nd_child *child, int64_t wait_ms,
                                 struct nd_error *error)
 {
-    int left_ms = 0;
-    enum nd_status status = time_left(child, wait_ms, error, &left_ms);
+    struct pollfd pipes[2] = {{.fd = child->output, .events = POLLIN},
+                              {.fd = -1}};
+    enum nd_status status = check_time(child, error);
+    if (status == ND_OK) {
+        status = wait_for(child, pipes, wait_ms, error);
+    }
     if (status != ND_OK) {
         return status;
     }
-    struct pollfd descriptor = {.fd = child->output, .events = POLLIN};
-    if (poll(&descriptor, 1, left_ms) <= 0) {
+    if (pipes[0].revents == 0) {
         return ND_NOTHING;
     }
     ssize_t length = take_bytes(child);

@@ -138,16 +138,20 @@ static void refuse(struct nd_judgement *judgement, const char *text)
     (void)snprintf(judgement->reason, sizeof judgement->reason, "%s", text);
 }
 
-/* Compares mean losses: worse by more than one standard error is refused. */
+/* Compares mean losses over count samples. One standard error is allowed, and
+ * never less than one nat over all samples together: where both models are
+ * right throughout, the standard error is next to nothing, and how sure they
+ * are of it is no evidence either way. */
 static void compare_loss(struct nd_judgement *judgement, double difference,
-                         double standard_error, const char *than)
+                         double standard_error, size_t count)
 {
-    if (difference > standard_error) {
+    double allowed = fmax(standard_error, 1 / (double)count);
+    if (difference > allowed) {
         judgement->promote = false;
         (void)snprintf(judgement->reason, sizeof judgement->reason,
-                       "held-out log-loss is worse than %s by %.4f, more than "
-                       "its standard error of %.4f",
-                       than, difference, standard_error);
+                       "held-out log-loss is worse than the live model's by "
+                       "%.4f, more than the %.4f that chance explains",
+                       difference, allowed);
     }
 }
 
@@ -203,7 +207,7 @@ static void judge_paired(const struct nd_evidence *evidence,
                          evidence->target_fpr, NULL);
     double recall = nd_recall_at_fpr(trial->candidate_odds, trial->labels,
                                      trial->count, evidence->target_fpr, NULL);
-    compare_loss(judgement, difference, standard_error, "the live model's");
+    compare_loss(judgement, difference, standard_error, trial->count);
     compare_recall(judgement, recall, judgement->live_recall,
                    trial->class_count[1]);
 }
@@ -219,7 +223,7 @@ static void judge_recorded(const struct nd_evidence *evidence,
     judgement->live_log_loss = live->held_log_loss;
     judgement->live_recall = live->held_recall;
     compare_loss(judgement, loss - live->held_log_loss, standard_error,
-                 "the live model's recorded one");
+                 trial->count);
     compare_recall(judgement, judgement->figures.held_recall, live->held_recall,
                    live->held_spam);
 }

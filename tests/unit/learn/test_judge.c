@@ -187,6 +187,25 @@ static void a_clearly_worse_candidate_is_rejected(void **state)
     assert_true(judgement.live_log_loss < judgement.figures.held_log_loss);
 }
 
+/* Both right throughout, one a little surer than the other. */
+static void being_less_sure_of_what_is_right_is_no_ground_for_rejection(
+    void **state)
+{
+    static struct trial trial;
+    make_trial(&trial, 200, 3, 3);
+    for (size_t i = 0; i < 200; i++) {
+        double side = trial.labels[i] != 0 ? 1 : -1;
+        trial.live[i] = 7 * side;
+        trial.candidate[i] = 6 * side;
+    }
+    assert_true(judge(&trial).promote);
+    for (size_t i = 0; i < 200; i++) {
+        trial.candidate[i] /= 3; /* 25 nats in all */
+    }
+    struct nd_judgement judgement = judge(&trial);
+    assert_false(judgement.promote);
+}
+
 /* A candidate with as good a loss that misses much more spam at the target. */
 static void a_lower_recall_at_the_target_is_rejected(void **state)
 {
@@ -259,6 +278,8 @@ int main(void)
         cmocka_unit_test(one_class_and_no_number_are_rejected),
         cmocka_unit_test(an_equal_candidate_is_promoted_on_unseen_samples),
         cmocka_unit_test(a_clearly_worse_candidate_is_rejected),
+        cmocka_unit_test(
+            being_less_sure_of_what_is_right_is_no_ground_for_rejection),
         cmocka_unit_test(a_lower_recall_at_the_target_is_rejected),
         cmocka_unit_test(
             samples_that_the_live_model_saw_do_not_count_against_the_candidate),
