@@ -60,6 +60,15 @@ static enum nd_status explain_io(struct nd_sqlite *db, struct nd_error *error)
                    number == 0 ? "" : strerror(number));
 }
 
+static enum nd_status explain_damage(struct nd_sqlite *db, const char *what,
+                                     struct nd_error *error)
+{
+    return nd_fail(error, ND_DATA,
+                   "%s: the store is damaged (%s): restore it from a backup, "
+                   "or move it away and learn again",
+                   db->path, what);
+}
+
 enum nd_status nd_sqlite_explain(struct nd_sqlite *db, int code,
                                  struct nd_error *error)
 {
@@ -84,10 +93,9 @@ enum nd_status nd_sqlite_explain(struct nd_sqlite *db, int code,
                        "this one away",
                        db->path);
     case SQLITE_CORRUPT:
-        return nd_fail(error, ND_DATA,
-                       "%s: the store is damaged (%s): restore it from a "
-                       "backup, or move it away and learn again",
-                       db->path, sqlite3_errmsg(db->handle));
+    case SQLITE_CONSTRAINT: /* what is there contradicts itself */
+    case SQLITE_MISMATCH:
+        return explain_damage(db, sqlite3_errmsg(db->handle), error);
     case SQLITE_TOOBIG:
         return nd_fail(error, ND_LIMIT, "%s: a value is too large to store",
                        db->path);
@@ -106,10 +114,7 @@ void nd_sqlite_failed(struct nd_sqlite *db, int code)
 void nd_sqlite_damaged(struct nd_sqlite *db, const char *what)
 {
     if (db->failed == ND_OK)
-        db->failed = nd_fail(&db->failure, ND_DATA,
-                             "%s: the store is damaged (%s): restore it from a "
-                             "backup, or move it away and learn again",
-                             db->path, what);
+        db->failed = explain_damage(db, what, &db->failure);
 }
 
 /* ---- statements ---- */
@@ -126,7 +131,9 @@ sqlite3_stmt *nd_sqlite_statement(struct nd_sqlite *db, enum nd_sql which)
     }
     int code = sqlite3_prepare_v3(db->handle, statement_texts[which], -1,
                                   SQLITE_PREPARE_PERSISTENT, statement, NULL);
-    if (code != SQLITE_OK)
+    if (code == SQLITE_ERROR) /* our words are right, so the tables are not */
+        nd_sqlite_damaged(db, sqlite3_errmsg(db->handle));
+    else if (code != SQLITE_OK)
         nd_sqlite_failed(db, code);
     return *statement;
 }

@@ -51,7 +51,8 @@
       " FROM sample WHERE scope = ?1 ORDER BY time_ms, sequence")              \
     X(SAMPLE_MATCH, "SELECT identity FROM sample WHERE scope = ?1"             \
                     " AND (?2 < 0 OR label = ?2) AND (?3 < 0 OR source = ?3)"  \
-                    " AND label_ms >= ?4 AND label_ms < ?5 LIMIT ?6")          \
+                    " AND label_ms >= ?4 AND label_ms < ?5"                    \
+                    " ORDER BY sequence LIMIT ?6")                             \
     X(SAMPLE_COUNT_MATCH,                                                      \
       "SELECT count(*) FROM sample WHERE scope = ?1"                           \
       " AND (?2 < 0 OR label = ?2) AND (?3 < 0 OR source = ?3)"                \
