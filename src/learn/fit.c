@@ -246,8 +246,9 @@ static enum nd_status build(struct fit *fit, struct nd_error *error,
                                          error, &calibration);
     if (status != ND_OK)
         return status;
-    nd_set_thresholds(fit->log_odds, fit->labels, fit->count,
-                      fit->options->target_fpr, fit->options->target_fnr,
+    struct nd_targets targets = {fit->options->target_fpr,
+                                 fit->options->target_fnr};
+    nd_set_thresholds(fit->log_odds, fit->labels, fit->count, targets,
                       &calibration);
     set_stage(fit, fit->folds);
     status = train(fit, fit->folds, error, &network, &report);

@@ -194,11 +194,11 @@ static double tail_limit(const double *log_odds, const uint8_t *labels,
 }
 
 void nd_set_thresholds(const double *log_odds, const uint8_t *labels,
-                       size_t count, double target_fpr, double target_fnr,
+                       size_t count, struct nd_targets targets,
                        struct nd_calibration *calibration)
 {
-    double spam = tail_limit(log_odds, labels, count, 0, target_fpr);
-    double ham = tail_limit(log_odds, labels, count, 1, target_fnr);
+    double spam = tail_limit(log_odds, labels, count, 0, targets.fpr);
+    double ham = tail_limit(log_odds, labels, count, 1, targets.fnr);
     double high = nd_probability(calibration, spam);
     double low = nd_probability(calibration, ham);
     calibration->spam_threshold = isnan(high) ? 1 : fmax(high, 0.5);

@@ -30,13 +30,18 @@ enum nd_status nd_calibrate(const double *log_odds, const uint8_t *labels,
                             size_t count, struct nd_error *error,
                             struct nd_calibration *calibration_r) ND_MUST_CHECK;
 
+/* Shares that may be decided wrongly: of ham as spam, of spam as ham. */
+struct nd_targets {
+    double fpr, fnr;
+};
+
 /* Sets the thresholds of a fitted calibration from probabilities' ranks: spam
- * where the held-out false-positive rate stays at or below target_fpr, with
+ * where the held-out false-positive rate stays at or below targets.fpr, with
  * the upper end of the ham's tail taken as a smooth fit rather than as its
- * single worst message; ham likewise with target_fnr. spam_threshold stays at
+ * single worst message; ham likewise with targets.fnr. spam_threshold stays at
  * or above 0.5 and ham_threshold at or below it. */
 void nd_set_thresholds(const double *log_odds, const uint8_t *labels,
-                       size_t count, double target_fpr, double target_fnr,
+                       size_t count, struct nd_targets targets,
                        struct nd_calibration *calibration);
 
 /* 0 to 1, from log-odds; monotone. */

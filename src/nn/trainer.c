@@ -75,7 +75,7 @@ static void load_weights(struct nd_trainer *trainer)
     }
     trainer->out = rows_create(1, nd_padded(network->last_units));
     rows_load(&trainer->out, network->out);
-    trainer->out_bias = rows_create(1, ND_LANES);
+    trainer->out_bias = rows_create(1, ND_NARROW);
     trainer->out_bias.data[0] = network->out_bias;
 }
 
@@ -398,10 +398,10 @@ static void update_out(struct nd_trainer *trainer, uint32_t count)
                                trainer->outputs[last],
                                layer_width(trainer, last), &terms);
     step_row(trainer, trainer->out.data, trainer->out.width);
-    memset(trainer->gradient, 0, ND_LANES * sizeof(float));
+    memset(trainer->gradient, 0, ND_NARROW * sizeof(float));
     for (uint32_t s = 0; s < count; s++)
         trainer->gradient[0] += trainer->errors[s];
-    step_row(trainer, trainer->out_bias.data, ND_LANES);
+    step_row(trainer, trainer->out_bias.data, ND_NARROW);
 }
 
 void nd_trainer_backward(struct nd_trainer *trainer,

@@ -23,4 +23,4 @@ static inline __m256 inverse_root(__m256 value)
     return _mm256_mul_ps(root, rest);
 }
 
-#include "nn/kernels/vector.h"
+#include "nn/kernels/vector.inc"

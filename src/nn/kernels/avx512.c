@@ -9,6 +9,7 @@
 #define VECTOR_BLOCK 12
 #define VECTOR_NAME "avx512"
 #define VECTOR_TABLE nd_kernels_avx512
+#define VECTOR_NARROW nd_kernels_avx2
 #define INVERSE_ROOT(v) inverse_root(v)
 #define WIDEN(p) \
     _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p))))
@@ -23,4 +24,4 @@ static inline __m512 inverse_root(__m512 value)
     return _mm512_mul_ps(root, rest);
 }
 
-#include "nn/kernels/vector.h"
+#include "nn/kernels/vector.inc"

@@ -5,8 +5,8 @@
  * it by rounding alone. No function allocates or keeps state; all are
  * thread-safe.
  *
- * Rows are padded: every width is a multiple of ND_LANES floats, padding is 0
- * and stays 0.
+ * Rows are padded: every width is one that nd_padded gives, padding is 0 and
+ * stays 0.
  */
 #ifndef ND_NN_KERNELS_H
 #define ND_NN_KERNELS_H
@@ -18,13 +18,19 @@
 #include "nn/dataset.h"
 
 #define ND_LANES 16
+#define ND_NARROW 8
 /* Keeps an AdaGrad step without gradient from dividing by 0. */
 #define ND_EPSILON 1e-10F
 /* Slope of the leaky rectified linear unit below zero. */
 #define ND_LEAK 0.01F
 
+/* The width of a row of so many numbers: 8, so that a row of seven hidden units
+ * and the wide one shares a cache line with its optimizer state, or a multiple
+ * of ND_LANES. */
 static inline size_t nd_padded(size_t width)
 {
+    if (width <= ND_NARROW)
+        return ND_NARROW;
     return (width + ND_LANES - 1) / ND_LANES * ND_LANES;
 }
 

@@ -19,4 +19,4 @@ static inline float32x4_t widen(const uint8_t *numbers)
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
 }
 
-#include "nn/kernels/vector.h"
+#include "nn/kernels/vector.inc"

@@ -156,7 +156,7 @@ static void thresholds_keep_the_target_on_new_samples(void **state)
         struct scores *scores = draw(600, 2.5, seed);
         struct nd_calibration calibration = calibrate(scores);
         nd_set_thresholds(scores->log_odds, scores->labels, scores->count,
-                          0.001, 0.001, &calibration);
+                          (struct nd_targets){0.001, 0.001}, &calibration);
         lost += share_above(fresh, 0, &calibration, calibration.spam_threshold);
         kept +=
             1 - share_above(fresh, 1, &calibration, calibration.ham_threshold);
@@ -172,8 +172,8 @@ static void one_bad_ham_does_not_decide_the_threshold(void **state)
     struct scores *scores = draw(2000, 4, 1);
     struct nd_calibration calibration = calibrate(scores);
     scores->log_odds[0] = 30; /* ham */
-    nd_set_thresholds(scores->log_odds, scores->labels, scores->count, 0.001,
-                      0.001, &calibration);
+    nd_set_thresholds(scores->log_odds, scores->labels, scores->count,
+                      (struct nd_targets){0.001, 0.001}, &calibration);
     assert_true(calibration.spam_threshold < nd_probability(&calibration, 10));
     assert_true(
         share_above(scores, 1, &calibration, calibration.spam_threshold) > 0.5);
@@ -185,8 +185,8 @@ static void thresholds_lie_on_their_sides_of_a_half(void **state)
     for (size_t count = 2; count < 60; count++) {
         struct scores *scores = draw(count, 20, count);
         struct nd_calibration calibration = calibrate(scores);
-        nd_set_thresholds(scores->log_odds, scores->labels, count, 0.001, 0.01,
-                          &calibration);
+        nd_set_thresholds(scores->log_odds, scores->labels, count,
+                          (struct nd_targets){0.001, 0.01}, &calibration);
         assert_true(calibration.spam_threshold >= 0.5);
         assert_true(calibration.spam_threshold <= 1);
         assert_true(calibration.ham_threshold <= 0.5);
@@ -202,7 +202,7 @@ static void a_lower_target_means_a_higher_threshold(void **state)
     double last = 0;
     for (double target = 0.05; target > 1e-4; target /= 2) {
         nd_set_thresholds(scores->log_odds, scores->labels, scores->count,
-                          target, target, &calibration);
+                          (struct nd_targets){target, target}, &calibration);
         assert_true(calibration.spam_threshold > last);
         last = calibration.spam_threshold;
     }
@@ -212,7 +212,8 @@ static void a_lower_target_means_a_higher_threshold(void **state)
 static void thresholds_without_samples_mean_never(void **state)
 {
     struct nd_calibration calibration = {1, 0, 0.5, 0.5};
-    nd_set_thresholds(NULL, NULL, 0, 0.001, 0.001, &calibration);
+    nd_set_thresholds(NULL, NULL, 0, (struct nd_targets){0.001, 0.001},
+                      &calibration);
     assert_true(calibration.spam_threshold == 1);
     assert_true(calibration.ham_threshold == 0);
 }

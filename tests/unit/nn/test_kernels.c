@@ -65,8 +65,8 @@ static void for_all(comparison *compare)
 {
     for (size_t n = 0; n < NAMES; n++) {
         const struct nd_kernels *variant = nd_kernels_named(names[n]);
-        for (size_t width = 16; variant != NULL && width <= WIDEST;
-             width += ND_LANES) {
+        for (size_t units = 1; variant != NULL && units <= WIDEST; units += 7) {
+            size_t width = nd_padded(units);
             struct sample *sample = make_sample(width);
             compare(variant, sample, width);
             free(sample);
