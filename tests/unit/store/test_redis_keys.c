@@ -146,6 +146,38 @@ static void every_key_of_a_rule_has_its_hash_tag_and_no_expiry(void **state)
     }
 }
 
+/* The rights that docs/redis.md asks for. */
+static void a_user_with_the_documented_rights_can_do_everything(void **state)
+{
+    static const char *const arguments[] = {
+        "--user",      "fleet",         "on",    ">word",    "~neurald:*",
+        "~{neurald:*", "resetchannels", "+auth", "+select",  "+role",
+        "+info",       "+wait",         "+time", "+eval",    "+evalsha",
+        "+@hash",      "+@list",        "+@set", "+@string", "+del",
+        "+unlink",     "+scan",         NULL};
+    struct fixture *fixture = *state;
+    start(fixture, arguments);
+    struct nd_store_options options = {.create = true};
+    struct nd_key key;
+    char url[200];
+    (void)snprintf(url, sizeof(url), "redis+unix://fleet:word@%s",
+                   fixture->server.socket);
+    nd_store_close(&fixture->store);
+    if (nd_store_open(url, &options, &fixture->error, &fixture->store) != ND_OK)
+        fail_msg("%s", fixture->error.text);
+    fill_everything(fixture);
+    nd_key_generate(&key);
+    assert_int_equal(nd_store_key(fixture->store, &key, &fixture->error, &key),
+                     ND_OK);
+    ask(fixture, "SET", "{neurald:gone}", "1", NULL);
+    if (nd_store_maintain(fixture->store, 0, false, NULL, NULL,
+                          &fixture->error) != ND_OK)
+        fail_msg("%s", fixture->error.text);
+    assert_int_equal(
+        nd_redis_number(ask(fixture, "EXISTS", "{neurald:gone}", NULL, NULL)),
+        0);
+}
+
 static void keys_out_of_the_indexs_reach_are_found_and_dropped(void **state)
 {
     static const char *const lost[] = {
@@ -392,6 +424,7 @@ int main(void)
         TEST(at_maxmemory_storing_is_refused_and_the_rest_works),
         TEST(an_eviction_policy_is_a_finding),
         TEST(every_key_of_a_rule_has_its_hash_tag_and_no_expiry),
+        TEST(a_user_with_the_documented_rights_can_do_everything),
         TEST(keys_out_of_the_indexs_reach_are_found_and_dropped),
         TEST(a_thousand_trainings_leave_no_more_keys_than_a_few),
         TEST(a_wrong_count_is_a_defect),

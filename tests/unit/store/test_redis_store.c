@@ -160,6 +160,17 @@ static void a_sample_takes_at_most_185_bytes_of_memory(void **state)
                   (unsigned long long)bytes);
     assert_in_range(payload / COUNT, 50, 75);
     assert_true(bytes <= 185);
+    struct nd_sample_filter all = {.source = -1, .label = -1};
+    uint64_t forgotten;
+    assert_int_equal(nd_store_forget_matching(fixture->store, &scope, &all,
+                                              false, &fixture->error,
+                                              &forgotten),
+                     ND_OK);
+    assert_int_equal(forgotten, COUNT);
+    ask(fixture, "SCRIPT", "FLUSH", NULL, NULL);
+    bytes = (used_memory(fixture) - before) / COUNT;
+    print_message("a tombstone takes %llu\n", (unsigned long long)bytes);
+    assert_true(bytes <= 60);
     free(results);
     free(samples);
 }
