@@ -90,7 +90,9 @@ static void print_program_help(FILE *out)
 
 static void print_command_help(const struct nd_command *command, FILE *out)
 {
-    fprintf(out, "usage: neurald %s %s\n\n", command->name, command->usage);
+    int column = fprintf(out, "usage: neurald %s ", command->name);
+    nd_print_wrapped(command->usage, column, 79, out);
+    fputc('\n', out);
     const char *about = command->about;
     while (*about != '\0') {
         char paragraph[1024];

@@ -28,9 +28,9 @@ struct passage {
     int input;
     struct nd_buffer head; /* the message's first max_message bytes */
     uint64_t full_length;
-    bool at_end; /* head is all of it */
-    struct nd_verdict verdict;
-    char reason[ND_ERROR_BYTES];
+    bool at_end;             /* head is all of it */
+    struct nd_buffer header; /* our header's value */
+    int exit_status;
     struct nd_header_filter filter;
 };
 
@@ -72,8 +72,24 @@ static enum nd_status read_head(struct passage *run, size_t limit)
 
 static void no_opinion(struct passage *run, const char *reason)
 {
-    run->verdict = nd_verdict_none();
-    snprintf(run->reason, sizeof(run->reason), "%s", reason);
+    struct nd_verdict none = nd_verdict_none();
+    nd_verdict_header(&none, reason, &run->header);
+    run->exit_status = nd_verdict_exit(none.kind);
+}
+
+/* The verdict's symbol is the engine's, so it is put into words here. */
+static void tell(struct passage *run, struct nd_engine *engine,
+                 const struct nd_verdict *verdict)
+{
+    const char *problem = nd_engine_model_problem(engine);
+    if (verdict->generation != 0) {
+        nd_verdict_header(verdict, NULL, &run->header);
+        run->exit_status = nd_verdict_exit(verdict->kind);
+    } else if (problem != NULL && problem[0] != '\0') {
+        no_opinion(run, problem);
+    } else {
+        no_opinion(run, "no model yet");
+    }
 }
 
 static void score(struct passage *run, struct nd_session *session,
@@ -84,14 +100,10 @@ static void score(struct passage *run, struct nd_session *session,
                            .length = run->head.length,
                            .arena = nd_arena_create(0)};
     if (nd_item_parse(run->cli, run->full_length, scans, &item) == ND_OK) {
+        struct nd_verdict verdict;
         nd_engine_score(session->engines[0], &item.message, item.scan,
-                        item.arena, &run->verdict);
-        if (run->verdict.generation == 0) {
-            const char *problem = nd_engine_model_problem(session->engines[0]);
-            no_opinion(run, problem != NULL && problem[0] != '\0'
-                                ? problem
-                                : "no model yet");
-        }
+                        item.arena, &verdict);
+        tell(run, session->engines[0], &verdict);
     } else {
         no_opinion(run, run->cli->error.text);
     }
@@ -143,7 +155,7 @@ static enum nd_status write_head(struct passage *run, struct nd_buffer *out)
         run->head.data != NULL ? run->head.data : (const uint8_t *)"";
     nd_buffer_append(out, data, place);
     nd_buffer_append_text(out, ND_OUR_HEADER ": ");
-    nd_verdict_header(&run->verdict, run->reason, out);
+    nd_buffer_append(out, run->header.data, run->header.length);
     nd_buffer_append_text(out, nd_header_line_end(data, run->head.length));
     nd_header_filter_feed(&run->filter, data + place, run->head.length - place,
                           out);
@@ -212,12 +224,13 @@ enum nd_status nd_score_headers(struct nd_cli *cli, const char *path,
     }
     if (status == ND_OK) {
         find_verdict(&run);
-        *exit_r = nd_verdict_exit(run.verdict.kind);
+        *exit_r = run.exit_status;
         status = pass_on(&run);
     }
     if (run.input > STDIN_FILENO) {
         close(run.input);
     }
     nd_buffer_free(&run.head);
+    nd_buffer_free(&run.header);
     return status;
 }

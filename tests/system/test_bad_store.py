@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stores that cannot be used: it is said why and what to do, nothing is made
+worse, and scoring goes on where it can."""
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+
+import pytest
+
+from conftest import make_mail
+
+
+def digest(path):
+    return path.read_bytes()
+
+
+def test_a_store_that_is_a_directory(neurald, mail, tmp_path):
+    (tmp_path / "folder").mkdir()
+    for command in (["learn", "--spam", mail()], ["score", mail()],
+                    ["status"], ["train"]):
+        result = neurald.run(*command, "--store", tmp_path / "folder")
+        assert result.status >= 64, command
+        assert "folder" in result.err
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("data", [b"Subject: mail\n\nnot a store\n" * 100,
+                                  b"\0" * 8192, b"x"])
+def test_a_file_that_is_no_store_stays(neurald, mail, tmp_path, data):
+    path = tmp_path / "letter"
+    path.write_bytes(data)
+    for command in (["learn", "--spam", mail()], ["score", mail()],
+                    ["status"]):
+        result = neurald.run(*command, "--store", path)
+        assert result.status >= 64, command
+        assert "letter" in result.err
+    assert digest(path) == data
+
+
+def test_another_programs_database_stays(neurald, mail, tmp_path):
+    path = tmp_path / "other.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE music (title)")
+    other.commit()
+    other.close()
+    before = digest(path)
+    result = neurald.run("learn", "--spam", mail(), "--store", path)
+    assert result.status >= 64 and "other.db" in result.err
+    assert digest(path) == before
+
+
+def unprivileged(neurald):
+    """Options that run the program as nobody where the test is root."""
+    if os.geteuid() != 0:
+        return {}
+    for folder in neurald.store.parents:
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(folder.stat().st_mode | 0o005)
+        if folder.parent == folder.parent.parent:
+            break
+    return {"user": 65534, "group": 65534, "extra_groups": []}
+
+
+def test_a_read_only_store_still_scores(trained, mail):
+    nobody = unprivileged(trained)
+    trained.ok("learn", "--spam", mail("spam", 1))
+    folder = trained.store.parent
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        line = trained.ok("score", "--json", data=make_mail("spam", 900),
+                          **nobody).json
+        assert line["verdict"] == "spam"
+        told = trained.ok("status", "--json", **nobody).json
+        result = trained.run("learn", "--spam", data=make_mail("spam", 2),
+                             **nobody)
+        assert result.status == 77, result.err
+        assert str(trained.store) in result.err
+        trained.fails(77, "forget", "--source", "user", **nobody)
+        result = trained.run("train", **nobody)
+        assert result.status == 77, result.err
+        doctor = trained.run("doctor", **nobody)
+        assert doctor.status == 69 and "fail" in doctor.text
+        assert trained.ok("status", "--json", **nobody).json["spam"] == \
+            told["spam"]
+    finally:
+        folder.chmod(0o755)
+
+
+def test_a_store_that_may_not_be_read(trained, mail):
+    nobody = unprivileged(trained)
+    trained.store.chmod(0)
+    if os.geteuid() != 0 and os.access(trained.store, os.R_OK):
+        pytest.skip("this user may read everything")
+    trained.fails(77, "score", data=make_mail("spam", 1),
+                  words=str(trained.store), **nobody)
+    result = trained.ok("score", "--headers", data=make_mail("spam", 1),
+                        **nobody)
+    assert b"reason=" in result.out.split(b"\n")[0]
+
+
+def limited(size):
+    """Files may not grow beyond size bytes."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return limit
+
+
+def test_a_file_size_limit_loses_nothing(trained, corpus, tmp_path):
+    before = trained.ok("status", "--json").json
+    size = trained.store.stat().st_size
+    for number in range(300):
+        (tmp_path / f"{number}.eml").write_bytes(
+            make_mail("spam", 2000 + number))
+    result = trained.run("learn", "--spam", tmp_path,
+                         preexec_fn=limited(size))
+    assert result.status in (74, 69, 75), (result.status, result.err)
+    after = trained.ok("status", "--json").json
+    assert after["ham"] == before["ham"]
+    assert after["spam"] >= before["spam"]
+    assert trained.ok("score", "--json",
+                      data=make_mail("spam", 900)).json["verdict"] == "spam"
+    trained.ok("learn", "--spam", tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none",
+                           folder], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("this user may not mount a small file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_refuses_learning_and_keeps_scoring(trained, small_disk,
+                                                        tmp_path):
+    store = small_disk / "neurald.db"
+    trained.ok("model", "export", tmp_path / "m.nd")
+    trained.ok("learn", "--spam", "--store", store,
+               data=make_mail("spam", 1))
+    trained.ok("model", "import", tmp_path / "m.nd", "--store", store)
+    for number in range(1500):
+        (tmp_path / f"{number}.eml").write_bytes(
+            make_mail("ham", 2000 + number))
+    result = trained.fails(74, "learn", "--ham", tmp_path, "--store", store)
+    assert "room" in result.err or "full" in result.err
+    told = trained.ok("status", "--json", "--store", store).json
+    assert told["spam"] == 1
+    assert told["ham"] == told["accounts"]["stored"] - 1
+    line = trained.ok("score", "--json", "--store", store,
+                      data=make_mail("spam", 900)).json
+    assert line["generation"] > 0
+    assert trained.run("doctor", "--store", store).status in (0, 69)
+
+
+def test_a_store_of_a_later_version_is_never_written(trained, mail):
+    """Whatever number the version is kept in, a higher one is refused."""
+    database = sqlite3.connect(trained.store)
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    assert version > 0
+    database.execute(f"PRAGMA user_version = {version + 1}")
+    database.commit()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    before = digest(trained.store)
+    for command in (["learn", "--spam", mail()], ["score", mail()],
+                    ["train"], ["status"], ["forget", mail()]):
+        result = trained.fails(76, *command)
+        assert f"version {version + 1}" in result.err
+    assert digest(trained.store) == before
+    assert "upgrade" in trained.run("doctor").text
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.9])
+def test_a_store_cut_in_half_is_told(trained, mail, share):
+    for extra in trained.store.parent.glob("neurald.db-*"):
+        extra.unlink()
+    whole = digest(trained.store)
+    trained.store.write_bytes(whole[:int(len(whole) * share)])
+    troubled = []
+    for command in (["learn", "--spam", mail("spam", 2222)], ["status"],
+                    ["score", mail()], ["doctor"]):
+        result = trained.run(*command)
+        assert result.status >= 0, (command, result.status)
+        troubled.append(result.status != 0)
+    assert any(troubled)
+    doctor = trained.run("doctor")
+    assert doctor.status == 69 and "fail" in doctor.text
+    result = trained.ok("score", "--headers", data=make_mail("spam", 1))
+    assert result.out.endswith(make_mail("spam", 1))
+
+
+def test_doctor_is_content_with_a_good_store(trained):
+    lines = trained.ok("doctor", "--json").lines
+    told = {line["check"]: line["result"] for line in lines}
+    for check in ("store", "writing", "integrity", "clock", "lease",
+                  "classes", "model", "free space", "file mode"):
+        assert told[check] == "ok", (check, told)
+    assert all(line["remedy"] for line in lines if line["result"] != "ok")
+
+
+def test_doctor_names_the_remedy(neurald, mail):
+    result = neurald.run("doctor")
+    assert result.status == 69 and "neurald learn" in result.text
+    neurald.ok("learn", "--spam", mail())
+    neurald.store.chmod(0o644)
+    lines = {line["check"]: line for line in
+             neurald.ok("doctor", "--json").lines}
+    assert lines["file mode"]["result"] == "warn"
+    assert "chmod" in lines["file mode"]["remedy"]
+    assert lines["classes"]["result"] == "warn"
+    assert lines["model"]["result"] == "warn"
+
+
+def test_doctor_sees_mostly_autolearned_samples(neurald, corpus):
+    neurald.ok("learn", "--spam", corpus / "spam", "--source", "autolearn")
+    lines = {line["check"]: line for line in
+             neurald.ok("doctor", "--json").lines}
+    assert lines["autolearn"]["result"] == "warn"
+
+
+def test_a_copied_store_works(trained, mail, tmp_path):
+    shutil.copy(trained.store, tmp_path / "copy.db")
+    line = trained.ok("score", "--json", mail("spam", 900), "--store",
+                      tmp_path / "copy.db").json
+    assert line["verdict"] == "spam"

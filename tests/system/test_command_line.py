@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frame around the commands: help, options, errors, exit statuses."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+COMMANDS = ["learn", "forget", "relabel", "train", "score", "explain", "eval",
+            "model", "status", "doctor", "config", "bench", "version"]
+
+
+def test_help_names_every_command(neurald):
+    text = neurald.ok("--help").text
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", text, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(neurald, command):
+    text = neurald.ok(command, "--help").text
+    assert text.startswith(f"usage: neurald {command}")
+    assert "--config FILE" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert neurald.ok("help", command).text == text
+    assert neurald.ok("-h", command).text == text
+
+
+def test_help_needs_neither_store_nor_configuration(neurald):
+    neurald.ok("learn", "--help", "--config", "/nonexistent")
+    assert list(neurald.home.iterdir()) == []
+
+
+def test_version_names_the_kernel_in_use(neurald):
+    versions = neurald.ok("version", "--json").json
+    assert versions["kernel"] in ("scalar", "avx2", "avx512", "neon")
+    assert versions["neurald"] in neurald.ok("--version").text
+    neurald.environment["NEURALD_KERNEL"] = "scalar"
+    assert neurald.ok("version", "--json").json["kernel"] == "scalar"
+
+
+def test_without_a_command_the_usage_is_told(neurald):
+    result = neurald.fails(64, words="a command is missing")
+    assert "usage: neurald" in result.err
+    assert result.out == b""
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["lern"], "lern"),
+    (["help", "lern"], "lern"),
+    (["learn", "--spma", "x"], "--spma"),
+    (["learn"], "--spam PATH"),
+    (["learn", "--spam", "x", "--time", "later"], "later"),
+    (["learn", "--spam", "x", "--source", "me"], "me"),
+    (["--store"], "--store"),
+    (["score", "--json", "--json=1"], "--json"),
+    (["forget"], "what to forget"),
+    (["forget", "x", "--source", "api"], "what to forget"),
+    (["forget", "--since", "soon"], "soon"),
+    (["forget", "--identity", "abc"], "abc"),
+    (["relabel", "x"], "--to"),
+    (["train", "nosuchrule"], "nosuchrule"),
+    (["train", "a", "b"], "b"),
+    (["status", "--rule", "nosuchrule"], "nosuchrule"),
+    (["status", "word"], "word"),
+    (["model"], "list"),
+    (["model", "paint"], "list"),
+    (["model", "pin", "first"], "first"),
+    (["model", "export"], "FILE"),
+    (["eval", "--spam", "x"], "--ham"),
+    (["eval", "--spam", "x", "--ham", "x", "--split", "0.3"], "0.3"),
+    (["eval", "--spam", "x", "--ham", "x", "--families", "letters"],
+     "letters"),
+    (["eval", "--index", "x", "--spam", "x"], "--index"),
+    (["eval", "--spam", "x", "--ham", "x", "--train-first", "5"], "--index"),
+    (["eval", "--train-spam", "x", "--spam", "x"], "--train-ham"),
+    (["bench"], "--svmlight"),
+    (["bench", "--svmlight", "x", "--epochs", "0"], "--epochs"),
+    (["score", "--headers", "a", "b"], "one message"),
+    (["explain", "--limit", "none"], "--limit"),
+])
+def test_wrong_usage_is_64_and_named(neurald, arguments, words):
+    result = neurald.fails(64, *arguments, words=words)
+    assert result.out == b""
+    assert list(neurald.home.iterdir()) == []
+
+
+def test_global_options_stand_before_and_after(neurald, mail, tmp_path):
+    store = tmp_path / "own.db"
+    neurald.ok("--store", store, "--json", "learn", "--spam", mail("spam"))
+    neurald.ok("learn", "--ham", mail("ham"), f"--store=sqlite:{store}",
+               "--json")
+    status = neurald.ok("status", "--store", store, "--json").json
+    assert (status["spam"], status["ham"]) == (1, 1)
+    assert not neurald.store.exists()
+
+
+def test_quiet_leaves_errors(neurald, mail):
+    assert neurald.ok("learn", "--quiet", "--spam", mail()).err == ""
+    neurald.fails(66, "score", "/nonexistent", "--quiet",
+                  words="/nonexistent")
+
+
+def test_progress_is_plain_without_a_terminal(neurald, corpus):
+    err = neurald.ok("learn", "--spam", corpus / "spam").err
+    assert "learning spam" in err
+    assert "\r" not in err and "\033" not in err
+
+
+def test_progress_is_a_bar_on_a_terminal(neurald, corpus):
+    ours, theirs = os.openpty()
+    process = neurald.start("learn", "--spam", corpus / "spam",
+                            stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    seen = b""
+    try:
+        while piece := os.read(ours, 4096):
+            seen += piece
+    except OSError:
+        pass  # the other side is closed
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"\r" in seen and b"[" in seen
+
+
+def test_a_full_standard_output_is_told(neurald):
+    with open("/dev/full", "wb") as full:
+        neurald.fails(75, "version", "--json", stdout=full,
+                      words="standard output")
+        neurald.fails(75, "config", "--example", stdout=full,
+                      words="standard output")
+
+
+@pytest.mark.parametrize("arguments, file", [
+    (["config", "--reference"], "docs/configuration.md"),
+    (["config", "--example"], "docs/neurald.conf.example"),
+    (["config", "--manual"], "docs/man/neurald.conf.5.scd"),
+    (["help", "--manual"], "docs/man/neurald.1.scd"),
+])
+def test_the_documentation_is_what_the_program_says(neurald, arguments, file):
+    written = pathlib.Path(ROOT, file).read_text()
+    assert written == neurald.ok(*arguments).text, \
+        f"write it anew: neurald {' '.join(arguments)} > {file}"
+
+
+@pytest.mark.parametrize("name", ["neurald.1", "neurald.conf.5"])
+def test_manual_pages_are_good_scdoc(name):
+    page = pathlib.Path(ROOT, f"docs/man/{name}.scd").read_bytes()
+    done = subprocess.run(["scdoc"], input=page, capture_output=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
