@@ -65,12 +65,13 @@ static enum nd_status learn_message(struct learning *run,
         run->conflict_example = nd_sprintf("%s and %s", other, item->path);
     }
     run->messages++;
+    run->lesson.path = item->path;
     enum nd_status status = ND_OK;
     for (size_t i = 0; i < run->session->count && status == ND_OK; i++) {
         struct told told = {&run->tallies[i], run->lesson.label};
-        status = nd_engine_learn(run->session->engines[i], item->path,
-                                 &item->message, item->scan, &run->lesson,
-                                 learned, &told, &run->cli->error);
+        status = nd_engine_learn(run->session->engines[i], &item->message,
+                                 item->scan, &run->lesson, learned, &told,
+                                 &run->cli->error);
     }
     return status;
 }

@@ -5,7 +5,6 @@
 #include <confuse.h>
 #include <gmime/gmime.h>
 #include <jansson.h>
-#include <libxml/xmlversion.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <zstd.h>
@@ -34,7 +33,6 @@ static size_t gather(struct fact *facts, char gmime[32])
     facts[count++] = (struct fact){"jansson", JANSSON_VERSION};
     facts[count++] = (struct fact){"libconfuse", confuse_version};
     facts[count++] = (struct fact){"libsodium", sodium_version_string()};
-    facts[count++] = (struct fact){"libxml2", LIBXML_DOTTED_VERSION};
     facts[count++] = (struct fact){"sqlite", sqlite3_libversion()};
     facts[count++] = (struct fact){"zstd", ZSTD_versionString()};
     return count;

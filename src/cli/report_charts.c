@@ -129,7 +129,7 @@ void nd_report_histogram(struct nd_buffer *html,
     struct nd_chart chart = {
         .html = html,
         .x = {"calibrated log-odds of spam", -LIMIT, LIMIT, ND_SCALE_LINEAR, 4},
-        .y = {"messages", 0, (double)bins.highest, ND_SCALE_ROOT,
+        .y = {"messages", 0, 1.1 * (double)bins.highest, ND_SCALE_ROOT,
               tick_step((double)bins.highest)}};
     nd_chart_begin(&chart,
                    "Scores of <span class=\"ham\">ham</span> and "
