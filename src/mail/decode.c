@@ -13,7 +13,6 @@
 #include <strings.h>
 
 #include <gmime/gmime.h>
-#include <libxml/parser.h>
 
 #include "base/utf8.h"
 
@@ -21,16 +20,15 @@
 #define REPLACEMENT "\xef\xbf\xbd"
 #define PIECE 1024 /* bytes given to iconv at once */
 
-static void init_libraries(void)
+static void init_gmime(void)
 {
     g_mime_init();
-    xmlInitParser();
 }
 
 void nd_mail_init(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_libraries);
+    pthread_once(&once, init_gmime);
 }
 
 /* Length of the run of ASCII at the start of data. */
@@ -231,8 +229,7 @@ static bool is_unstated(const char *charset)
     return is_one_of(charset, names);
 }
 
-/* Windows-1252 stands for ISO-8859-1 too, as in every mail reader. */
-static void append_western(struct nd_buffer *buffer, struct nd_span data)
+uint32_t nd_western_code_point(uint8_t byte)
 {
     static const uint16_t upper[32] = {
         0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
@@ -240,6 +237,12 @@ static void append_western(struct nd_buffer *buffer, struct nd_span data)
         0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
         0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
     };
+    return byte >= 128 && byte < 160 ? upper[byte - 128] : byte;
+}
+
+/* Windows-1252 stands for ISO-8859-1 too, as in every mail reader. */
+static void append_western(struct nd_buffer *buffer, struct nd_span data)
+{
     const char *at = data.data;
     const char *end = data.data + data.length;
     while (at < end) {
@@ -248,10 +251,9 @@ static void append_western(struct nd_buffer *buffer, struct nd_span data)
         at += run;
         if (at == end)
             break;
-        uint8_t byte = (uint8_t)*at++;
-        uint32_t code_point = byte < 160 ? upper[byte - 128] : byte;
         char *out = (char *)nd_buffer_reserve(buffer, 4);
-        buffer->length += nd_utf8_encode(code_point, out);
+        buffer->length +=
+            nd_utf8_encode(nd_western_code_point((uint8_t)*at++), out);
     }
 }
 

@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "mail/field.h"
 
-/* Prepares the libraries behind this folder, once; thread-safe. */
+/* Prepares GMime, once; thread-safe. */
 void nd_mail_init(void);
 
 /* Undoes a Content-Transfer-Encoding ("base64", lower case; an unknown or empty
@@ -34,6 +34,9 @@ struct nd_span nd_decode_charset(struct nd_span data, const char *charset,
  * is value itself where nothing is to be done, else the arena's. */
 struct nd_text nd_decode_header(struct nd_text value, const char *charset,
                                 struct nd_arena *arena, uint32_t *defects);
+
+/* What a byte means in Windows-1252; U+FFFD where it means nothing. */
+uint32_t nd_western_code_point(uint8_t byte);
 
 /* Whether all bytes are below 128. */
 bool nd_is_ascii(const char *data, size_t length);

@@ -128,39 +128,53 @@ static void classify(struct nd_entity *entity, uint32_t *defects)
     }
 }
 
+/* The fields that count; data is NULL where there is none. */
+struct fields {
+    struct nd_span type;
+    struct nd_span encoding;
+    struct nd_span disposition;
+};
+
+static void keep_first(struct nd_span *known, const struct nd_field *field,
+                       const char *name)
+{
+    if (known->data == NULL && nd_field_is(field, name))
+        *known = field->value;
+}
+
+static void find_fields(struct nd_field_reader *reader, struct fields *found)
+{
+    struct nd_field field;
+    while (nd_field_next(reader, &field)) {
+        if ((field.name.data[0] | 32) != 'c') /* as all three begin */
+            continue;
+        keep_first(&found->type, &field, "Content-Type");
+        keep_first(&found->encoding, &field, "Content-Transfer-Encoding");
+        keep_first(&found->disposition, &field, "Content-Disposition");
+    }
+}
+
 const char *nd_entity_header(struct nd_span header,
-                             const struct nd_mail_limits *limits,
-                             const char *default_type, struct nd_arena *arena,
+                             const struct nd_entity_rules *rules,
                              struct nd_entity *entity, uint32_t *defects)
 {
-    struct nd_span type = {NULL, 0};
-    struct nd_span encoding = {NULL, 0};
-    struct nd_span disposition = {NULL, 0};
+    size_t limit = rules->limits->max_header_line;
+    struct fields found = {0};
     struct nd_field_reader reader;
-    struct nd_field field;
     nd_field_reader_init(&reader, header.data, header.length);
-    while (nd_field_next(&reader, &field)) {
-        if (type.data == NULL && nd_field_is(&field, "Content-Type"))
-            type = field.value;
-        else if (encoding.data == NULL &&
-                 nd_field_is(&field, "Content-Transfer-Encoding"))
-            encoding = field.value;
-        else if (disposition.data == NULL &&
-                 nd_field_is(&field, "Content-Disposition"))
-            disposition = field.value;
-    }
+    find_fields(&reader, &found);
     *entity = (struct nd_entity){
         .part = {empty, empty, empty, empty, empty, 0, 0, false}};
-    if (type.data != NULL && memchr(type.data, '/', type.length) != NULL)
-        read_type(type, limits->max_header_line, arena, entity);
+    if (found.type.data == NULL)
+        set_default_type(entity, rules->default_type);
+    else if (memchr(found.type.data, '/', found.type.length) == NULL)
+        set_default_type(entity, "text/plain");
     else
-        set_default_type(entity,
-                         type.data == NULL ? default_type : "text/plain");
-    if (disposition.data != NULL)
-        read_disposition(disposition, limits->max_header_line, arena,
-                         &entity->part);
-    if (encoding.data != NULL)
-        read_encoding(encoding, arena, &entity->part);
+        read_type(found.type, limit, rules->arena, entity);
+    if (found.disposition.data != NULL)
+        read_disposition(found.disposition, limit, rules->arena, &entity->part);
+    if (found.encoding.data != NULL)
+        read_encoding(found.encoding, rules->arena, &entity->part);
     *defects += reader.broken;
     classify(entity, defects);
     return reader.at;

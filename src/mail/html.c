@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each tag and each piece of text of an HTML part means to us. The events
- * come from html_feed.c; a stack of styles follows them, so that text is told
+ * What each tag and each piece of text of an HTML part mean to us. They come
+ * from html_tokens.c; a stack of styles follows them, so that text is told
  * visible from hidden, and links are matched with the words that they show.
  * It builds no tree and draws nothing.
  */
 #include "mail/html.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-#include "mail/html_feed.h"
+#include "mail/decode.h"
+#include "mail/fnv.h"
+#include "mail/html_entity.h"
 #include "mail/html_style.h"
 #include "mail/html_tag.h"
+#include "mail/html_tokens.h"
 
 #define TOKEN_SLOTS 1024 /* a power of two above ND_HTML_MAX_TOKENS */
-#define MAX_FRAMES 600   /* above what html_feed.c lets nest */
+#define MAX_FRAMES 512   /* open elements whose style is known */
+#define MAX_SEARCH 64    /* of these, how many an end tag looks through */
 #define MAX_TOKEN 80
-#define MAX_URL 2048
+#define MAX_VALUE 2048 /* bytes of an attribute's value */
 
 /* An open element. */
 struct frame {
+    uint32_t name;                 /* its hash */
+    const struct nd_html_tag *tag; /* NULL for one that HTML does not know */
     struct nd_html_style style;
     bool silent;
 };
@@ -51,15 +58,6 @@ struct nd_html_facts nd_html_end(const struct nd_html *html)
     return facts;
 }
 
-/* FNV-1a, 32 bits; the table is small and its fill bounded. */
-static uint32_t hash(const char *data, size_t length)
-{
-    uint32_t value = 2166136261U;
-    for (size_t i = 0; i < length; i++)
-        value = (value ^ (uint8_t)data[i]) * 16777619U;
-    return value;
-}
-
 static void take_token_memory(struct nd_html *html)
 {
     size_t bytes = TOKEN_SLOTS * sizeof *html->token_slots;
@@ -74,7 +72,7 @@ static void add_token(struct nd_html *html, const char *token, size_t length)
     size_t count = html->facts.token_count;
     if (count == ND_HTML_MAX_TOKENS)
         return;
-    uint32_t slot = hash(token, length) % TOKEN_SLOTS;
+    uint32_t slot = nd_fnv(token, length) % TOKEN_SLOTS;
     for (; html->token_slots[slot] != 0; slot = (slot + 1) % TOKEN_SLOTS) {
         struct nd_text *known = &html->tokens[html->token_slots[slot] - 1];
         if (known->length == length && memcmp(known->data, token, length) == 0)
@@ -87,30 +85,38 @@ static void add_token(struct nd_html *html, const char *token, size_t length)
 }
 
 /* "tag", and "tag attribute" for each of its attributes. */
-static void add_tokens(struct nd_html *html, const char *tag,
-                       const char *const *attributes)
+static void add_tokens(struct nd_html *html, const struct nd_html_start *tag)
 {
     char token[MAX_TOKEN + 1];
-    size_t length = strlen(tag);
-    if (length > MAX_TOKEN / 2)
-        length = MAX_TOKEN / 2;
-    memcpy(token, tag, length);
+    size_t length = strlen(tag->name);
+    memcpy(token, tag->name, length);
     add_token(html, token, length);
     token[length++] = ' ';
-    for (; attributes != NULL && *attributes != NULL; attributes += 2) {
-        size_t extra = strlen(*attributes);
-        if (extra > MAX_TOKEN - length)
-            extra = MAX_TOKEN - length;
-        memcpy(token + length, *attributes, extra);
-        add_token(html, token, length + extra);
+    for (size_t i = 0; i < tag->attribute_count; i++) {
+        struct nd_span name = tag->attributes[i].name;
+        size_t end = length;
+        for (size_t k = 0; k < name.length && end < MAX_TOKEN; k++)
+            token[end++] = (char)tolower((unsigned char)name.data[k]);
+        while (end > length && !nd_is_utf8(token, end))
+            end--;
+        add_token(html, token, end);
     }
 }
 
-static const char *attribute(const char *const *attributes, const char *name)
+static bool is_called(const struct nd_html_attribute *attribute,
+                      const char *name)
 {
-    for (; attributes != NULL && *attributes != NULL; attributes += 2)
-        if (strcmp(attributes[0], name) == 0)
-            return attributes[1];
+    return attribute->name.length == strlen(name) &&
+           strncasecmp(attribute->name.data, name, attribute->name.length) == 0;
+}
+
+/* The value of the first attribute of this name; NULL if there is none. */
+static const struct nd_span *find_value(const struct nd_html_start *tag,
+                                        const char *name)
+{
+    for (size_t i = 0; i < tag->attribute_count; i++)
+        if (is_called(&tag->attributes[i], name))
+            return &tag->attributes[i].value;
     return NULL;
 }
 
@@ -122,33 +128,31 @@ static bool is_remote(const char *url)
            strncasecmp(url, "ftp://", 6) == 0 || strncmp(url, "//", 2) == 0;
 }
 
-/* A copy without white space and control characters, as browsers read it;
- * answers its length. */
-static size_t clean_url(const char *url, char *clean_r)
+/* Takes white space and control characters out, as browsers do; answers the
+ * length. */
+static size_t clean_url(char *url)
 {
     size_t length = 0;
-    for (; *url != '\0' && length < MAX_URL; url++)
-        if ((unsigned char)*url > ' ' && *url != 127)
-            clean_r[length++] = *url;
-    while (length > 0 && ((unsigned char)*url & 0xc0) == 0x80 &&
-           ((unsigned char)clean_r[length - 1] & 0x80) != 0)
-        url = &clean_r[--length];
-    clean_r[length] = '\0';
+    for (const char *at = url; *at != '\0'; at++)
+        if ((unsigned char)*at > ' ' && *at != 127)
+            url[length++] = *at;
+    url[length] = '\0';
     return length;
 }
 
 /* Adds what an attribute leads to. True if it is remote; added_r (may be NULL)
  * gets the entry, NULL if there was no room. */
-static bool add_url(struct nd_html *html, const char *url, bool is_image,
-                    struct nd_url **added_r)
+static bool add_url(struct nd_html *html, const struct nd_span *value,
+                    bool is_image, struct nd_url **added_r)
 {
-    char clean[MAX_URL + 1];
-    if (url == NULL)
+    char url[MAX_VALUE];
+    if (value == NULL)
         return false;
-    size_t length = clean_url(url, clean);
-    if (!is_remote(clean))
+    nd_html_decode_value(*value, url, sizeof url);
+    size_t length = clean_url(url);
+    if (!is_remote(url))
         return false;
-    struct nd_url *added = nd_urls_add(html->urls, clean, length);
+    struct nd_url *added = nd_urls_add(html->urls, url, length);
     if (added != NULL) {
         added->from_html = true;
         added->is_image = is_image;
@@ -186,7 +190,7 @@ static void close_link(struct reading *reading)
     reading->link = NULL;
 }
 
-static void open_link(struct reading *reading, const char *target)
+static void open_link(struct reading *reading, const struct nd_span *target)
 {
     close_link(reading);
     scan_text(reading);
@@ -200,21 +204,21 @@ static void open_link(struct reading *reading, const char *target)
 }
 
 /* The links of elements other than <a>. */
-static void add_links(struct nd_html *html, const char *tag,
-                      const char *const *attributes)
+static void add_links(struct nd_html *html, const struct nd_html_start *tag)
 {
-    if (strcmp(tag, "img") == 0 || strcmp(tag, "input") == 0) {
-        if (add_url(html, attribute(attributes, "src"), true, NULL))
+    const char *name = tag->name;
+    if (strcmp(name, "img") == 0 || strcmp(name, "input") == 0) {
+        if (add_url(html, find_value(tag, "src"), true, NULL))
             html->facts.remote_images++;
-    } else if (strcmp(tag, "area") == 0) {
+    } else if (strcmp(name, "area") == 0) {
         html->facts.links++;
-        add_url(html, attribute(attributes, "href"), false, NULL);
-    } else if (strcmp(tag, "form") == 0) {
-        add_url(html, attribute(attributes, "action"), false, NULL);
-    } else if (strcmp(tag, "iframe") == 0 || strcmp(tag, "frame") == 0) {
-        add_url(html, attribute(attributes, "src"), false, NULL);
+        add_url(html, find_value(tag, "href"), false, NULL);
+    } else if (strcmp(name, "form") == 0) {
+        add_url(html, find_value(tag, "action"), false, NULL);
+    } else if (strcmp(name, "iframe") == 0 || strcmp(name, "frame") == 0) {
+        add_url(html, find_value(tag, "src"), false, NULL);
     }
-    if (add_url(html, attribute(attributes, "background"), true, NULL))
+    if (add_url(html, find_value(tag, "background"), true, NULL))
         html->facts.remote_images++;
 }
 
@@ -228,8 +232,22 @@ static void count_tag(struct nd_html_facts *facts,
         (*(uint32_t *)((char *)facts + tag->counter))++;
 }
 
-static void push_frame(struct reading *reading, const struct nd_html_tag *tag,
-                       const char *const *attributes)
+static void apply_styles(struct nd_html_style *style,
+                         const struct nd_html_start *tag)
+{
+    char value[MAX_VALUE];
+    for (size_t i = 0; i < tag->attribute_count; i++) {
+        const struct nd_html_attribute *attribute = &tag->attributes[i];
+        enum nd_html_property property = nd_html_property(attribute->name);
+        if (property == ND_HTML_NO_PROPERTY)
+            continue;
+        nd_html_decode_value(attribute->value, value, sizeof value);
+        nd_html_style_apply(style, property, value);
+    }
+}
+
+static void push_frame(struct reading *reading, const struct nd_html_tag *known,
+                       const struct nd_html_start *tag)
 {
     struct nd_html_facts *facts = &reading->html->facts;
     reading->depth++;
@@ -241,20 +259,75 @@ static void push_frame(struct reading *reading, const struct nd_html_tag *tag,
     }
     struct frame *frame = &reading->frames[reading->frame_count++];
     *frame = frame[-1];
-    if (tag != NULL && (tag->flags & ND_HTML_SILENT) != 0)
+    frame->name = nd_fnv(tag->name, strlen(tag->name));
+    frame->tag = known;
+    if (known != NULL && (known->flags & ND_HTML_SILENT) != 0)
         frame->silent = true;
-    for (; attributes != NULL && *attributes != NULL; attributes += 2)
-        nd_html_style_attribute(&frame->style, attributes[0], attributes[1]);
+    apply_styles(&frame->style, tag);
 }
 
-static void pop_frame(struct reading *reading)
+static void pop_frames(struct reading *reading, size_t count)
 {
-    if (reading->depth > 0)
-        reading->depth--;
-    if (reading->excess > 0)
+    reading->depth -= (uint32_t)(reading->frame_count - count);
+    reading->frame_count = count;
+}
+
+/* Ends the innermost open element of this name, and what is open in it; an end
+ * tag without a start ends nothing. */
+static void close_element(struct reading *reading, const char *name)
+{
+    uint32_t wanted = nd_fnv(name, strlen(name));
+    if (reading->excess > 0) {
         reading->excess--;
-    else if (reading->frame_count > 1)
-        reading->frame_count--;
+        reading->depth--;
+        return;
+    }
+    size_t stop = reading->frame_count > MAX_SEARCH
+                      ? reading->frame_count - MAX_SEARCH
+                      : 1;
+    for (size_t i = reading->frame_count; i-- > stop;)
+        if (reading->frames[i].name == wanted) {
+            pop_frames(reading, i);
+            return;
+        }
+}
+
+/* Whether an open element keeps a new <p>, <li>, <td> inside of it from ending
+ * one outside of it. */
+static bool shields(const struct nd_html_tag *open,
+                    const struct nd_html_tag *new_tag)
+{
+    if (open == NULL)
+        return false;
+    if (strcmp(open->name, "table") == 0)
+        return true;
+    if ((new_tag->flags & ND_HTML_CELL) != 0)
+        return strcmp(open->name, "tr") == 0;
+    if (strcmp(new_tag->name, "li") == 0)
+        return strcmp(open->name, "ul") == 0 || strcmp(open->name, "ol") == 0;
+    if (strcmp(new_tag->name, "p") == 0)
+        return (open->flags & (ND_HTML_BLOCK | ND_HTML_CELL)) != 0;
+    return false;
+}
+
+/* Ends the open element that a new one of the same name ends. */
+static void close_repeated(struct reading *reading,
+                           const struct nd_html_tag *tag)
+{
+    if (reading->excess > 0)
+        return;
+    size_t stop = reading->frame_count > MAX_SEARCH
+                      ? reading->frame_count - MAX_SEARCH
+                      : 1;
+    for (size_t i = reading->frame_count; i-- > stop;) {
+        const struct nd_html_tag *open = reading->frames[i].tag;
+        if (open == tag) {
+            pop_frames(reading, i);
+            return;
+        }
+        if (shields(open, tag))
+            return;
+    }
 }
 
 static void separate(struct reading *reading, const struct nd_html_tag *tag)
@@ -267,29 +340,33 @@ static void separate(struct reading *reading, const struct nd_html_tag *tag)
         nd_text_blank(reading->html->text);
 }
 
-static void on_start(void *context, const char *name,
-                     const char *const *attributes)
+static void on_start(void *context, const struct nd_html_start *tag)
 {
     struct reading *reading = context;
     struct nd_html *html = reading->html;
-    const struct nd_html_tag *tag = nd_html_tag_find(name);
-    count_tag(&html->facts, tag);
-    add_tokens(html, name, attributes);
-    push_frame(reading, tag, attributes);
-    separate(reading, tag);
-    if (strcmp(name, "a") == 0)
-        open_link(reading, attribute(attributes, "href"));
-    else if (attributes != NULL)
-        add_links(html, name, attributes);
+    const struct nd_html_tag *known = nd_html_tag_find(tag->name);
+    count_tag(&html->facts, known);
+    add_tokens(html, tag);
+    separate(reading, known);
+    if (known != NULL && (known->flags & ND_HTML_REPEATS) != 0)
+        close_repeated(reading, known);
+    if (known == NULL || (known->flags & ND_HTML_VOID) == 0)
+        push_frame(reading, known, tag);
+    if (strcmp(tag->name, "a") == 0)
+        open_link(reading, find_value(tag, "href"));
+    else if (tag->attribute_count > 0)
+        add_links(html, tag);
 }
 
 static void on_end(void *context, const char *name)
 {
     struct reading *reading = context;
+    const struct nd_html_tag *known = nd_html_tag_find(name);
     if (strcmp(name, "a") == 0)
         close_link(reading);
-    separate(reading, nd_html_tag_find(name));
-    pop_frame(reading);
+    separate(reading, known);
+    if (known == NULL || (known->flags & ND_HTML_VOID) == 0)
+        close_element(reading, name);
 }
 
 static size_t count_words(const char *text, size_t length)
@@ -321,16 +398,6 @@ static void on_comment(void *context)
     reading->html->facts.comments++;
 }
 
-/* The parser was begun anew: elements that were open will not be closed. */
-static void on_restart(void *context)
-{
-    struct reading *reading = context;
-    reading->frames[0] = reading->frames[reading->frame_count - 1];
-    reading->frame_count = 1;
-    reading->excess = 0;
-    close_link(reading);
-}
-
 void nd_html_read(struct nd_html *html, struct nd_span part)
 {
     static const struct nd_html_events events = {
@@ -338,14 +405,13 @@ void nd_html_read(struct nd_html *html, struct nd_span part)
         .end = on_end,
         .text = on_text,
         .comment = on_comment,
-        .restart = on_restart,
     };
     struct reading reading = {
         .html = html, .frame_count = 1, .scanned = html->text->length};
     nd_html_style_default(&reading.frames[0].style);
     if (html->token_slots == NULL)
         take_token_memory(html);
-    nd_html_feed(part, &events, &reading);
+    nd_html_tokens(part, &events, &reading);
     close_link(&reading);
     scan_text(&reading);
     nd_text_break(html->text);

@@ -30,6 +30,7 @@ void nd_html_begin(struct nd_html *html, struct nd_text_builder *text,
  * length, whatever it holds. */
 void nd_html_read(struct nd_html *html, struct nd_span part);
 
+/* What all parts read add up to. */
 struct nd_html_facts nd_html_end(const struct nd_html *html);
 
 #endif

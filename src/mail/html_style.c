@@ -179,20 +179,38 @@ static void read_declarations(struct nd_html_style *style, const char *text)
     }
 }
 
-void nd_html_style_attribute(struct nd_html_style *style, const char *name,
-                             const char *value)
+enum nd_html_property nd_html_property(struct nd_span name)
 {
-    if (strcmp(name, "hidden") == 0)
-        style->hidden = true;
-    if (value == NULL)
-        return;
+    static const struct {
+        const char *name;
+        enum nd_html_property property;
+    } properties[] = {
+        {"style", ND_HTML_STYLE},
+        {"bgcolor", ND_HTML_BACKGROUND_COLOR},
+        {"background", ND_HTML_BACKGROUND},
+        {"color", ND_HTML_COLOR},
+        {"text", ND_HTML_COLOR},
+        {"hidden", ND_HTML_HIDDEN},
+    };
+    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
+        if (strlen(properties[i].name) == name.length &&
+            strncasecmp(properties[i].name, name.data, name.length) == 0)
+            return properties[i].property;
+    return ND_HTML_NO_PROPERTY;
+}
+
+void nd_html_style_apply(struct nd_html_style *style,
+                         enum nd_html_property property, const char *value)
+{
     struct value whole = trim(value, value + strlen(value));
-    if (strcmp(name, "style") == 0)
+    if (property == ND_HTML_HIDDEN)
+        style->hidden = true;
+    else if (property == ND_HTML_STYLE)
         read_declarations(style, value);
-    else if (strcmp(name, "bgcolor") == 0)
+    else if (property == ND_HTML_BACKGROUND_COLOR)
         set_background(style, whole);
-    else if (strcmp(name, "background") == 0 && whole.length > 0)
+    else if (property == ND_HTML_BACKGROUND && whole.length > 0)
         style->background_unsure = true;
-    else if (strcmp(name, "color") == 0 || strcmp(name, "text") == 0)
+    else if (property == ND_HTML_COLOR)
         set_color(style, whole);
 }

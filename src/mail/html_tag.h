@@ -10,9 +10,11 @@
 #include "mail/message.h"
 
 enum nd_html_flags {
-    ND_HTML_BLOCK = 1, /* stands on lines of its own */
-    ND_HTML_CELL = 2,  /* a blank apart from its neighbours */
-    ND_HTML_SILENT = 4 /* its content is never shown */
+    ND_HTML_BLOCK = 1,   /* stands on lines of its own */
+    ND_HTML_CELL = 2,    /* a blank apart from its neighbours */
+    ND_HTML_SILENT = 4,  /* its content is never shown */
+    ND_HTML_VOID = 8,    /* has no content and no end tag */
+    ND_HTML_REPEATS = 16 /* ends an open one of its kind, as <li> does */
 };
 
 struct nd_html_tag {

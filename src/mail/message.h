@@ -20,7 +20,7 @@
  * beyond is not read, and counted in the message's facts. */
 struct nd_mail_limits {
     size_t max_message;     /* bytes of the raw message; 4 MiB */
-    size_t max_header;      /* bytes of the whole header; 256 KiB */
+    size_t max_header;      /* bytes kept of the whole header; 256 KiB */
     size_t max_header_line; /* bytes of one unfolded header; 16 KiB */
     uint32_t max_headers;   /* header fields; 1,000 */
     uint32_t max_parts;     /* MIME parts; 1,000 */
@@ -30,10 +30,17 @@ struct nd_mail_limits {
 };
 void nd_mail_limits_default(struct nd_mail_limits *limits_r);
 
-/* Whose findings count (design, point 7). Empty: nobody's. */
+/* Whose findings count (design, point 7). Empty: nobody's. Only the topmost
+ * header of a name counts, and only if its host is named in
+ *   X-Spam-Status, X-Spam-Report: the topmost X-Spam-Checker-Version, "on HOST"
+ *   X-Spamd-Result: the topmost X-Rspamd-Server
+ *   Authentication-Results: its authserv-id
+ *   Received-SPF: its receiver
+ * An entry for any other header has no effect. */
 struct nd_trusted_header {
-    char *header; /* "X-Spam-Status", "Authentication-Results", ... */
-    char *host;   /* checker's host or authserv-id that it must name */
+    char *header; /* one of those above, in any case of letters */
+    char *host;   /* in any case; "" or NULL takes any: right only where the own
+                     server removes the header from all mail that comes in */
 };
 struct nd_mail_trust {
     struct nd_trusted_header *headers;
@@ -85,7 +92,9 @@ struct nd_html_facts {
     uint32_t tags, links, images, remote_images, forms, scripts, styles;
     uint32_t tables, fonts, comments, iframes, unknown_tags;
     uint32_t max_depth;
-    size_t visible_chars, hidden_chars; /* display:none, 0 size, same colour */
+    /* bytes of text but white space; hidden: display:none, no size, its
+     * background's colour */
+    size_t visible_chars, hidden_chars;
     size_t markup_bytes;
     /* distinct tag names and "tag attribute" pairs, in order of appearance,
      * at most 500 */

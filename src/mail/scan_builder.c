@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "mail/fnv.h"
+
 #define FIRST_CAPACITY 64
 
 bool nd_scan_is_name(const char *name, size_t length)
@@ -20,21 +22,12 @@ bool nd_scan_is_name(const char *name, size_t length)
     return true;
 }
 
-/* FNV-1a, 32 bits. */
-static uint32_t hash(const char *data, size_t length)
-{
-    uint32_t value = 2166136261U;
-    for (size_t i = 0; i < length; i++)
-        value = (value ^ (uint8_t)data[i]) * 16777619U;
-    return value;
-}
-
 /* The slot where name is, or where it would go. */
 static uint16_t *find_slot(const struct nd_scan_builder *builder,
                            const char *name, size_t length)
 {
     size_t mask = builder->slot_count - 1;
-    size_t at = hash(name, length) & mask;
+    size_t at = nd_fnv(name, length) & mask;
     for (; builder->slots[at] != 0; at = (at + 1) & mask) {
         const char *known = builder->symbols[builder->slots[at] - 1].name;
         if (strncmp(known, name, length) == 0 && known[length] == '\0')

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "mail/fnv.h"
 #include "mail/lines.h"
 
 struct entry {
@@ -27,19 +28,10 @@ struct nd_scan_file {
     size_t slot_count;
 };
 
-/* FNV-1a, 64 bits, folded. */
-static size_t hash(const char *text)
-{
-    uint64_t value = UINT64_C(14695981039346656037);
-    for (; *text != '\0'; text++)
-        value = (value ^ (uint8_t)*text) * UINT64_C(1099511628211);
-    return (size_t)(value ^ value >> 32);
-}
-
 static uint32_t *find_slot(const struct nd_scan_file *file, const char *id)
 {
     size_t mask = file->slot_count - 1;
-    size_t at = hash(id) & mask;
+    size_t at = nd_fnv(id, strlen(id)) & mask;
     while (file->slots[at] != 0 &&
            strcmp(file->entries[file->slots[at] - 1].id, id) != 0)
         at = (at + 1) & mask;

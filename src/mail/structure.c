@@ -169,9 +169,11 @@ static const char *begin_part(struct walk *walk, const char *header,
     struct nd_structure *result = walk->result;
     size_t depth = walk->open_count;
     struct nd_entity entity;
-    const char *body = nd_entity_header(
-        (struct nd_span){header, (size_t)(walk->end - header)}, walk->limits,
-        default_type(walk), walk->arena, &entity, &result->defects);
+    struct nd_entity_rules rules = {walk->limits, default_type(walk),
+                                    walk->arena};
+    const char *body =
+        nd_entity_header((struct nd_span){header, (size_t)(walk->end - header)},
+                         &rules, &entity, &result->defects);
     entity.part.depth = (uint32_t)depth;
     entity.body.data = body;
     if (depth > 0)

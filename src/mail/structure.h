@@ -30,11 +30,18 @@ void nd_structure_read(struct nd_span message,
                        const struct nd_mail_limits *limits,
                        struct nd_arena *arena, struct nd_structure *structure);
 
-/* Reads the fields that say what a part is. header is where it begins; answers
- * where its body begins. part gets all but raw_bytes and depth. */
+/* How a part is read. */
+struct nd_entity_rules {
+    const struct nd_mail_limits *limits;
+    const char *default_type; /* where it does not say its type */
+    struct nd_arena *arena;
+};
+
+/* Reads the fields that say what a part is, from header, where it begins, and
+ * answers where its body begins. The entity gets all but body, raw_bytes and
+ * depth; what is broken is added to defects. */
 const char *nd_entity_header(struct nd_span header,
-                             const struct nd_mail_limits *limits,
-                             const char *default_type, struct nd_arena *arena,
+                             const struct nd_entity_rules *rules,
                              struct nd_entity *entity, uint32_t *defects);
 
 #endif

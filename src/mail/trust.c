@@ -7,11 +7,7 @@
  * takes any: right only where the own server removes such headers from all mail
  * that comes in.
  *
- * Where a header names its host:
- *   X-Spam-Status, X-Spam-Report: the topmost X-Spam-Checker-Version, "on HOST"
- *   X-Spamd-Result: the topmost X-Rspamd-Server
- *   Authentication-Results: its authserv-id
- *   Received-SPF: its receiver
+ * Where each header names its host stands in message.h.
  */
 #include "mail/trust.h"
 

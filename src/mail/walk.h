@@ -12,6 +12,7 @@ struct nd_file_list {
     size_t count;
     size_t capacity;
 };
+/* Frees the paths too, and empties the list. */
 void nd_file_list_free(struct nd_file_list *list);
 
 /* Appends the files under path to list, in the order and with the exceptions
