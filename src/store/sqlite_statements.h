@@ -115,7 +115,6 @@
       " VALUES(?1, ?2, ?3, ?4)"                                                \
       " ON CONFLICT(scope, digest) DO UPDATE SET uploaded_ms = ?3")            \
     X(BLOB_GET, "SELECT data FROM blob WHERE scope = ?1 AND digest = ?2")      \
-    X(BLOB_DELETE, "DELETE FROM blob WHERE scope = ?1 AND digest = ?2")        \
     X(BLOB_COUNT_ORPHANS,                                                      \
       "SELECT count(*), coalesce(sum(length(data)), 0) FROM blob"              \
       " WHERE uploaded_ms <= ?1"                                               \
