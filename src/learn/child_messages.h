@@ -59,6 +59,8 @@ struct nd_child_progress {
     double loss;      /* NaN where there is none yet */
     char stage[ND_CHILD_STAGE_BYTES];
 };
+/* A PROGRESS frame; reading makes stage printable and refuses done outside 0
+ * to 1. */
 void nd_child_write_progress(const struct nd_child_progress *progress,
                              struct nd_buffer *buffer);
 enum nd_status nd_child_read_progress(
@@ -81,6 +83,7 @@ enum nd_status nd_child_read_judged(
     const struct nd_frame *frame, size_t expected, struct nd_error *error,
     struct nd_child_judged *judged_r) ND_MUST_CHECK;
 
+/* A FAILURE frame: why there is no model. */
 void nd_child_write_failure(enum nd_status status, const char *text,
                             struct nd_buffer *buffer);
 /* Leaves the child's text in error and answers its status (ND_INTERNAL where

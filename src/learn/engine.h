@@ -42,8 +42,11 @@ struct nd_verdict {
 /* "spam", "ham" or "unsure"; static. */
 const char *nd_verdict_name(enum nd_verdict_kind kind);
 
-/* Scores a message (may be NULL) with findings (may be NULL). Takes no lock
- * and never asks the store. Thread-safe with an arena of its own. */
+/* Scores a message (may be NULL) with findings (may be NULL). Never asks the
+ * store and never fails: what is missing ends in "unsure". The weight is the
+ * rule's times 1 - exp(-d), where d is how far the log-odds lie beyond those
+ * of the threshold. Thread-safe with an arena of its own, also while another
+ * thread refreshes or trains: a lock is held only to take a reference. */
 void nd_engine_score(struct nd_engine *engine, const struct nd_message *message,
                      const struct nd_scan *scan, struct nd_arena *arena,
                      struct nd_verdict *verdict_r);
@@ -61,28 +64,40 @@ void nd_engine_explain(struct nd_engine *engine,
                        struct nd_arena *arena, struct nd_verdict *verdict_r,
                        const struct nd_reason **reasons_r, size_t *count_r);
 
-/* Takes up a newer live model if the store has one. changed_r may be NULL. */
+/* Takes up the store's live model if it is another one; without one of the own
+ * settings that of the nearest profile of the rule (fewer than 30 % of its
+ * symbols different). A model that cannot be read, of another key or of a
+ * later version is refused: the old one stays, and the reason stands in
+ * nd_engine_model_problem; that is no failure. changed_r may be NULL. The
+ * thread that owns the store's handle. */
 enum nd_status nd_engine_refresh(struct nd_engine *engine,
                                  struct nd_error *error,
                                  bool *changed_r) ND_MUST_CHECK;
+/* The live model, NULL without one: valid until this thread refreshes or
+ * trains. And why the store's one is not in use; NULL where it is. */
 const struct nd_model *nd_engine_model(const struct nd_engine *engine);
 const char *nd_engine_model_problem(const struct nd_engine *engine);
 
 /* ---- learning ---- */
 
 struct nd_lesson {
+    const char *path; /* what the callback is told; copied; NULL: "" */
     enum nd_class label;
     enum nd_source source;
     int64_t label_ms;      /* 0: now */
     bool by_received_date; /* import: the message's time is its Received's */
 };
 
-/* Messages are gathered and put in batches: results are told to the callback,
- * in order, from nd_engine_learn or nd_engine_flush, once they are durable. */
+/* Messages are gathered and put in batches: results are told to the callback
+ * (may be NULL), in order, from nd_engine_learn or nd_engine_flush, once they
+ * are durable. Where the store fails, the gathered ones are told as refused
+ * (ND_REFUSED_STORE), the batch is empty, and its status is answered; the
+ * message of that call was not taken. ND_PERMISSION on a store that has no key
+ * and takes none. The thread that owns the store's handle. */
 typedef void nd_learned_callback(const char *path,
                                  const struct nd_put_result *result,
                                  void *context);
-enum nd_status nd_engine_learn(struct nd_engine *engine, const char *path,
+enum nd_status nd_engine_learn(struct nd_engine *engine,
                                const struct nd_message *message,
                                const struct nd_scan *scan,
                                const struct nd_lesson *lesson,
@@ -115,11 +130,19 @@ struct nd_training_report {
 typedef bool nd_training_progress(double done, double loss, const char *stage,
                                   void *context);
 
-/* Trains now: lease, snapshot, child, judgement, publish or finish. ND_NOTHING
- * with the reason where there is nothing to train (too few of a class), ND_BUSY
- * where another holds the lease (named in error). progress may be NULL; false
- * from it stops the child and releases the lease (ND_CANCELLED). Under
- * learn_mode balanced with force false the seed's conditions hold. */
+/* Trains now: lease, snapshot, child, judgement, publish or finish. ND_OK with
+ * the decision in report_r, also when the candidate was rejected or the child
+ * failed (ND_DECISION_FAILED with the reason). ND_NOTHING with the reason where
+ * there is nothing to train (too few of a class, a pinned model), ND_BUSY where
+ * another holds the lease (named in error) or this engine is training already.
+ * progress may be NULL; it is called at least every 100 ms while the child
+ * works, and false from it stops the child and releases the lease
+ * (ND_CANCELLED). ND_LOST: the lease went to another, nothing was published;
+ * ND_SUPERSEDED: the live model was pinned or changed meanwhile; else the
+ * store's own failures. However it ends the lease is given back if it can be,
+ * and no process is left. Under learn_mode balanced with force false half of
+ * max_trains of each class is the least (S13), else min_train. The program's
+ * main() must know ND_TRAINER_ARGUMENT (trainer.h). */
 enum nd_status nd_engine_train(
     struct nd_engine *engine, bool force, nd_training_progress *progress,
     void *context, struct nd_error *error,

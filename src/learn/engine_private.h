@@ -82,6 +82,7 @@ bool nd_engine_is_own_symbol(const struct nd_engine *engine, const char *name);
 const struct nd_scan *nd_engine_findings(const struct nd_message *message,
                                          const struct nd_scan *scan);
 
+/* Frees the batch with what was not stored; NULL inside is accepted. */
 void nd_lesson_batch_destroy(struct nd_lesson_batch **batch);
 
 #endif

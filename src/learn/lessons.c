@@ -401,7 +401,7 @@ static bool is_waiting(const struct nd_lesson_batch *batch,
     return false;
 }
 
-enum nd_status nd_engine_learn(struct nd_engine *engine, const char *path,
+enum nd_status nd_engine_learn(struct nd_engine *engine,
                                const struct nd_message *message,
                                const struct nd_scan *scan,
                                const struct nd_lesson *lesson,
@@ -424,6 +424,7 @@ enum nd_status nd_engine_learn(struct nd_engine *engine, const char *path,
     }
     struct lesson *slot = &batch->lessons[batch->count++];
     *slot = (struct lesson){.open = true};
+    const char *path = lesson->path != NULL ? lesson->path : "";
     slot->path = nd_arena_strndup(batch->arena, path, strlen(path));
     memcpy(slot->put.identity, message->identity, sizeof slot->put.identity);
     slot->put.label = lesson->label;

@@ -52,7 +52,7 @@ enum nd_status nd_model_file_load(const char *path, struct nd_error *error,
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return nd_fail_errno(error, "cannot open the model %s", path);
-    size_t size;
+    size_t size = 0;
     enum nd_status status = check_kind(file, path, error, &size);
     if (status == ND_OK)
         status = read_bytes(file, path, size, error, blob);

@@ -60,29 +60,31 @@ const char *const *nd_engine_excluded(const struct nd_engine *engine,
 
 /* A message on its way through one model. */
 struct passage {
+    const struct nd_message *message;
+    const struct nd_scan *scan;
+    uint32_t flags; /* of the extraction */
+    struct nd_arena *arena;
     struct nd_features features;
     struct nd_slotted slotted;
 };
 
 static bool extract(const struct nd_engine *engine, const struct nd_live *live,
-                    const struct nd_message *message,
-                    const struct nd_scan *scan, uint32_t flags,
-                    struct nd_arena *arena, struct passage *passage_r)
+                    struct passage *passage)
 {
     struct nd_extract_options options = {.families = live->scaling.families &
                                                      engine->rule.families,
-                                         .flags = flags};
+                                         .flags = passage->flags};
     if (!engine->has_key) {
         options.families &= ~ND_GROUP_TEXT;
     }
-    options.excluded =
-        nd_engine_excluded(engine, nd_engine_findings(message, scan), arena,
-                           &options.excluded_count);
-    nd_features_extract(message, scan, &engine->key, &options, arena,
-                        &passage_r->features);
-    nd_features_resolve(&passage_r->features, live->names, arena,
-                        &passage_r->slotted, NULL);
-    return nd_live_reads(live, passage_r->slotted.families);
+    options.excluded = nd_engine_excluded(
+        engine, nd_engine_findings(passage->message, passage->scan),
+        passage->arena, &options.excluded_count);
+    nd_features_extract(passage->message, passage->scan, &engine->key, &options,
+                        passage->arena, &passage->features);
+    nd_features_resolve(&passage->features, live->names, passage->arena,
+                        &passage->slotted, NULL);
+    return nd_live_reads(live, passage->slotted.families);
 }
 
 static double logit(double probability)
@@ -139,10 +141,9 @@ void nd_engine_score(struct nd_engine *engine, const struct nd_message *message,
                      struct nd_verdict *verdict_r)
 {
     struct nd_live *live = nd_engine_take_live(engine);
-    struct passage passage;
+    struct passage passage = {.message = message, .scan = scan, .arena = arena};
     no_opinion(live, verdict_r);
-    if (live != NULL &&
-        extract(engine, live, message, scan, 0, arena, &passage)) {
+    if (live != NULL && extract(engine, live, &passage)) {
         double log_odds = nd_live_log_odds(live, &passage.slotted, arena);
         if (isfinite(log_odds)) {
             judge(engine, live, log_odds, verdict_r);
@@ -234,12 +235,14 @@ void nd_engine_explain(struct nd_engine *engine,
                        const struct nd_reason **reasons_r, size_t *count_r)
 {
     struct nd_live *live = nd_engine_take_live(engine);
-    struct passage passage;
+    struct passage passage = {.message = message,
+                              .scan = scan,
+                              .flags = ND_EXTRACT_NAMES,
+                              .arena = arena};
     struct nd_reason *reasons = NULL;
     size_t count = 0;
     no_opinion(live, verdict_r);
-    if (live != NULL && extract(engine, live, message, scan, ND_EXTRACT_NAMES,
-                                arena, &passage)) {
+    if (live != NULL && extract(engine, live, &passage)) {
         double log_odds = nd_live_log_odds(live, &passage.slotted, arena);
         if (isfinite(log_odds)) {
             judge(engine, live, log_odds, verdict_r);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "fixture.h"
@@ -29,6 +30,7 @@ int fixture_set_up(void **state)
 {
     struct fixture *fixture = nd_calloc(1, sizeof *fixture);
     struct nd_error error = {""};
+    nd_log_set_level(ND_LOG_ERROR); /* failures are made on purpose */
     must(nd_hash_init(&error), &error);
     (void)snprintf(fixture->folder, sizeof fixture->folder,
                    "/tmp/neurald-learn-XXXXXX");
@@ -139,7 +141,7 @@ void learn_as(struct fixture *fixture, enum nd_class kind, enum nd_class label,
     struct nd_lesson lesson = {.label = label, .source = ND_SOURCE_USER};
     struct nd_arena *arena = nd_arena_create(0);
     for (uint32_t i = 0; i < count; i++) {
-        must(nd_engine_learn(fixture->engine, "test",
+        must(nd_engine_learn(fixture->engine,
                              make_message(arena, kind, first + i, 0.8), NULL,
                              &lesson, count_outcome, fixture, &error),
              &error);

@@ -24,8 +24,8 @@ static void learn_one(struct fixture *fixture, const struct nd_message *message,
 {
     struct nd_error error = {""};
     struct nd_lesson lesson = {.label = label, .source = ND_SOURCE_USER};
-    must(nd_engine_learn(fixture->engine, "one", message, scan, &lesson,
-                         count_outcome, fixture, &error),
+    must(nd_engine_learn(fixture->engine, message, scan, &lesson, count_outcome,
+                         fixture, &error),
          &error);
 }
 
@@ -341,8 +341,8 @@ static void an_import_is_dated_by_its_topmost_received(void **state)
     struct nd_lesson lesson = {
         .label = ND_SPAM, .source = ND_SOURCE_USER, .by_received_date = true};
     message.received_ms = 1000000000000;
-    must(nd_engine_learn(fixture->engine, "a", &message, NULL, &lesson, NULL,
-                         NULL, &error),
+    must(nd_engine_learn(fixture->engine, &message, NULL, &lesson, NULL, NULL,
+                         &error),
          &error);
     flush(fixture);
     struct nd_sample_info info;
@@ -353,8 +353,8 @@ static void an_import_is_dated_by_its_topmost_received(void **state)
     /* A date in the future is a forged one. */
     message.received_ms = INT64_MAX / 2;
     message.identity[0] ^= 1;
-    must(nd_engine_learn(fixture->engine, "b", &message, NULL, &lesson, NULL,
-                         NULL, &error),
+    must(nd_engine_learn(fixture->engine, &message, NULL, &lesson, NULL, NULL,
+                         &error),
          &error);
     flush(fixture);
     must(nd_store_find(fixture->store, &fixture->engine->scope,

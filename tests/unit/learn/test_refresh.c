@@ -193,8 +193,8 @@ static void learn_scans(struct nd_engine *engine, const char *const *spam,
         struct nd_lesson lesson = {.label = label, .source = ND_SOURCE_USER};
         struct nd_scan scan =
             make_scan(arena, label == ND_SPAM ? spam : ham, 1);
-        must(nd_engine_learn(engine, "scan", make_message(arena, label, i, 0.8),
-                             &scan, &lesson, NULL, NULL, &error),
+        must(nd_engine_learn(engine, make_message(arena, label, i, 0.8), &scan,
+                             &lesson, NULL, NULL, &error),
              &error);
     }
     must(nd_engine_flush(engine, NULL, NULL, &error), &error);
@@ -379,7 +379,7 @@ static void a_read_only_store_without_a_key_gives_no_opinion(void **state)
     assert_int_equal(score(fixture, ND_SPAM, 1).kind, ND_UNSURE);
     struct nd_lesson lesson = {.label = ND_SPAM, .source = ND_SOURCE_USER};
     assert_int_equal(
-        nd_engine_learn(fixture->engine, "a",
+        nd_engine_learn(fixture->engine,
                         make_message(fixture->arena, ND_SPAM, 1, 1), NULL,
                         &lesson, NULL, NULL, &error),
         ND_PERMISSION);

@@ -131,7 +131,7 @@ static void teach_symbols(struct fixture *fixture)
         struct nd_lesson lesson = {.label = label, .source = ND_SOURCE_USER};
         struct nd_scan scan = make_scan(
             fixture->arena, label == ND_SPAM ? spam_symbols : ham_symbols, 1);
-        must(nd_engine_learn(fixture->engine, "scan",
+        must(nd_engine_learn(fixture->engine,
                              make_message(fixture->arena, label, i, 1), &scan,
                              &lesson, NULL, NULL, &error),
              &error);
