@@ -132,6 +132,41 @@ static void hidden_text_is_left_out_and_counted(void **state)
                      "<table bgcolor=black><tr><td>unseen</table>");
 }
 
+static void hiding_ends_with_its_element(void **state)
+{
+    static const char *const pages[] = {
+        "<p style='display:none'>un</p>seen",
+        "<p style='display:none'>un<p>seen",
+        "<ul><li hidden>un<li>seen</ul>",
+        "<table><tr><td hidden>un<td>seen</table>",
+        "<table><tr hidden><td>un<tr><td>seen</table>",
+        "<table><tr><td hidden>un<table><tr><td>un</table></table>seen",
+        "<div hidden><b><i>un</div>seen</i></b>",
+        "<x-y hidden>un</X-Y>seen",
+        "<br hidden>seen",
+        "</div></p><p>seen",
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        const struct nd_message *m = read_html(*state, pages[i]);
+        if (strcmp(m->text.data, "seen") != 0)
+            fail_msg("%s gives %s", pages[i], m->text.data);
+    }
+}
+
+static void an_inner_element_does_not_end_an_outer_one(void **state)
+{
+    static const char *const pages[] = {
+        "<table><tr><td hidden><table><tr><td>un</table>un</td><td>seen",
+        "<ul><li hidden><ul><li>un</ul>un</ul>seen",
+        "<div hidden></b></i>un</div>seen",
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        const struct nd_message *m = read_html(*state, pages[i]);
+        if (strncmp(m->text.data, "seen", 4) != 0)
+            fail_msg("%s gives %s", pages[i], m->text.data);
+    }
+}
+
 static void text_that_can_be_read_is_not_called_hidden(void **state)
 {
     static const char *const pages[] = {
@@ -331,6 +366,8 @@ int main(void)
         with_desk(long_text_and_long_tags_are_read),
         with_desk(a_page_with_a_bit_of_everything_is_read),
         with_desk(hidden_text_is_left_out_and_counted),
+        with_desk(hiding_ends_with_its_element),
+        with_desk(an_inner_element_does_not_end_an_outer_one),
         with_desk(text_that_can_be_read_is_not_called_hidden),
         with_desk(hiding_survives_deep_nesting),
         with_desk(links_and_images_are_listed_with_their_targets),
