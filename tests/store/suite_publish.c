@@ -174,6 +174,28 @@ static void a_judgement_against_another_pointer_is_superseded(void **state)
     assert_int_equal(entries[0].decision, ND_DECISION_REJECTED);
 }
 
+static enum nd_status import_as(struct suite *suite,
+                                const struct nd_publish *publish)
+{
+    uint64_t generation;
+    return nd_store_model_import(suite->store, &suite_scope, publish,
+                                 &suite->error, &generation);
+}
+
+static void a_publish_takes_old_orphans_away_and_leaves_fresh_ones(void **state)
+{
+    struct suite *suite = *state;
+    struct nd_publish orphan = suite_publish(suite, "an orphan");
+    (void)suite_train(suite, "first");
+    if (!suite_backend_move_clock(3500000))
+        skip();
+    struct nd_publish fresh = suite_publish(suite, "a fresh one");
+    assert_true(suite_backend_move_clock(200000));
+    (void)suite_train(suite, "second");
+    suite_fails(ND_NO_INPUT, import_as(suite, &orphan));
+    suite_ok(suite, import_as(suite, &fresh));
+}
+
 static void consumed_samples_go_where_their_version_is_unchanged(void **state)
 {
     struct suite *suite = *state;
@@ -369,6 +391,7 @@ int suite_publish_tests(void)
         test(a_lost_lease_publishes_nothing),
         test(a_publish_without_its_blob_keeps_the_lease),
         test(a_judgement_against_another_pointer_is_superseded),
+        test(a_publish_takes_old_orphans_away_and_leaves_fresh_ones),
         test(consumed_samples_go_where_their_version_is_unchanged),
         test(a_consumed_sample_is_a_duplicate_until_its_label_changes),
         test(forgetting_a_consumed_sample_marks_the_rule_as_due),
