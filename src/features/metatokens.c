@@ -42,7 +42,9 @@ static bool text_begins(struct nd_text text, const char *value)
 static void put_size(struct nd_named_list *list,
                      const struct nd_message *message)
 {
-    double size = (double)message->raw_bytes;
+    double size = (double)message->raw_bytes - (double)message->filter_bytes;
+    double headers =
+        (double)message->header_count - (double)message->filter_headers;
     put(list, "meta:size", damp(size, 4.0 * 1024 * 1024));
     put(list, "meta:unread", share((double)message->unread_bytes, size));
     put(list, "meta:cut",
@@ -51,7 +53,7 @@ static void put_size(struct nd_named_list *list,
              1000));
     put(list, "meta:defects", damp(message->defects, 100));
     put(list, "meta:nul", damp(message->nul_bytes, 1000));
-    put(list, "meta:headers", damp((double)message->header_count, 100));
+    put(list, "meta:headers", damp(headers, 100));
     put(list, "meta:recipients", damp(message->recipients_to, 100));
     put(list, "meta:copies", damp(message->recipients_cc, 100));
     put(list, "meta:hops", damp(message->hops, 30));

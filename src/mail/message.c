@@ -100,12 +100,15 @@ static void add_header(struct reading *reading, const struct nd_field *field,
     }
     struct nd_text value = nd_field_unfold(field->value, limit, reading->arena);
     size_t name = field->name.length < limit ? field->name.length : limit;
+    enum nd_header_role role = nd_header_role(field->name.data, name);
+    uint32_t ignored = 0;
     *header_r = (struct nd_header){
         .name = {nd_arena_strndup(reading->arena, field->name.data, name),
                  name},
-        .value =
-            nd_decode_header(value, charset, reading->arena, &message->defects),
-        .role = nd_header_role(field->name.data, name),
+        .value = nd_decode_header(value, charset, reading->arena,
+                                  role == ND_HEADER_FILTER ? &ignored
+                                                           : &message->defects),
+        .role = role,
     };
 }
 
@@ -140,9 +143,13 @@ static void read_headers(struct reading *reading)
             message->unread_bytes += (size_t)(reader.at - field.name.data);
             continue;
         }
-        add_header(reading, &field, charset, &headers[message->header_count]);
-        used +=
-            field.name.length + headers[message->header_count++].value.length;
+        struct nd_header *header = &headers[message->header_count++];
+        add_header(reading, &field, charset, header);
+        used += field.name.length + header->value.length;
+        if (header->role == ND_HEADER_FILTER) {
+            message->filter_headers++;
+            message->filter_bytes += (size_t)(reader.at - field.name.data);
+        }
     }
     message->headers = headers;
 }

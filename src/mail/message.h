@@ -129,8 +129,11 @@ struct nd_message {
                                folded to single blanks and line ends */
     struct nd_html_facts html;
 
-    size_t raw_bytes;    /* size of the message as it came */
-    size_t unread_bytes; /* cut by a limit */
+    size_t raw_bytes;        /* size of the message as it came */
+    size_t unread_bytes;     /* cut by a limit */
+    uint32_t filter_headers; /* fields of ND_HEADER_FILTER, and what they take
+                                of raw_bytes: no more than a forger's ink */
+    size_t filter_bytes;
     uint32_t cut_headers, cut_parts, cut_urls, cut_depth; /* how many */
     uint32_t defects; /* MIME errors met: broken charset, base64, ... */
     uint32_t nul_bytes;
