@@ -15,6 +15,7 @@
 
 #define PROGRESS_US 200000
 #define LARGEST_BATCH 65536
+#define NARROW_UNITS 64
 
 /* One run of nd_train. */
 struct run {
@@ -35,11 +36,25 @@ void nd_train_defaults(struct nd_train_options *options)
 {
     *options = (struct nd_train_options){
         .epochs = 8,
-        .batch = 16,
-        .learning_rate = 0.05F,
         .balance_classes = true,
         .seed = 1,
     };
+}
+
+/* What options leave open. Narrow layers are for many sparse columns, where a
+ * step for each sample learns most from an epoch and costs no more; wide ones
+ * are for few columns, where a step touches a large part of the weights and
+ * pays only for many samples. */
+static struct nd_train_options complete(const struct nd_train_options *options,
+                                        const struct nd_network *network)
+{
+    struct nd_train_options full = *options;
+    bool narrow = network->first_units <= NARROW_UNITS;
+    if (full.batch == 0)
+        full.batch = narrow ? 1 : 64;
+    if (full.learning_rate == 0)
+        full.learning_rate = narrow ? 0.2F : 0.05F;
+    return full;
 }
 
 static bool is_share(float value, float below)
@@ -231,7 +246,8 @@ enum nd_status nd_train(struct nd_network *network,
                         struct nd_error *error,
                         struct nd_train_report *report_r)
 {
-    struct run run = {.options = options,
+    struct nd_train_options full = complete(options, network);
+    struct run run = {.options = &full,
                       .held = held,
                       .held_now = NAN,
                       .count = nd_dataset_count(set),
@@ -240,7 +256,7 @@ enum nd_status nd_train(struct nd_network *network,
                                  .label_smoothing = options->label_smoothing},
                       .report = {.held_loss = NAN}};
     int64_t start_us = nd_clock_monotonic_us();
-    enum nd_status status = check_options(options, error);
+    enum nd_status status = check_options(&full, error);
     if (status == ND_OK)
         status = weigh_classes(&run, error);
     if (status != ND_OK)

@@ -28,11 +28,14 @@ typedef bool nd_train_callback(const struct nd_train_progress *progress,
 
 struct nd_train_options {
     uint32_t epochs;
-    uint32_t batch; /* samples a step */
-    float learning_rate;
-    float weight_decay;    /* decoupled (Loshchilov and Hutter 2019) */
-    float dropout;         /* share of hidden units left out, 0 to 0.9 */
-    float input_dropout;   /* share of inputs left out of each sample */
+    uint32_t batch;      /* samples a step; 0: as suits the first layer's width,
+                            1 for narrow ones, 64 for wide */
+    float learning_rate; /* of AdaGrad, constant; 0: as suits the width */
+    float weight_decay;  /* decoupled (Loshchilov and Hutter 2019): each time a
+                            row is updated, its weights are multiplied by
+                            1 - learning_rate * weight_decay first */
+    float dropout;       /* share of hidden units left out, 0 to 0.9 */
+    float input_dropout; /* share of inputs left out of each sample */
     float label_smoothing; /* targets become s/2 and 1 - s/2 */
     bool balance_classes;  /* weight classes to equal totals */
     uint32_t patience;     /* stop after so many epochs without improvement on

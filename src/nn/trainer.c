@@ -241,7 +241,7 @@ static double sum_weights(const struct nd_batch *batch)
 }
 
 static double forward_out(struct nd_trainer *trainer,
-                          const struct nd_batch *batch, double weights)
+                          const struct nd_batch *batch)
 {
     uint32_t last = layer_count(trainer) - 1;
     size_t pitch = layer_width(trainer, last);
@@ -255,7 +255,7 @@ static double forward_out(struct nd_trainer *trainer,
             (double)(trainer->out_bias.data[0] + trainer->wide[s] + part);
         double target = (double)row->target, weight = (double)row->weight;
         trainer->errors[s] =
-            (float)((1 / (1 + exp(-z)) - target) * weight / weights);
+            (float)((1 / (1 + exp(-z)) - target) * weight / batch->count);
         loss += weight * cross_entropy(z, target);
     }
     return loss;
@@ -268,7 +268,7 @@ double nd_trainer_forward(struct nd_trainer *trainer,
     for (uint32_t k = 1; k < layer_count(trainer); k++)
         forward_dense(trainer, k, batch->count);
     *weight_r = sum_weights(batch);
-    return forward_out(trainer, batch, *weight_r);
+    return forward_out(trainer, batch);
 }
 
 /* One step of one row by the gradient in the trainer. */

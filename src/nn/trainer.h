@@ -49,9 +49,10 @@ void nd_trainer_destroy(struct nd_trainer **trainer);
 /* Copies the weights into the network. */
 void nd_trainer_store(const struct nd_trainer *trainer);
 
-/* Log-odds of the batch and the error of each, (p - target) * weight / sum of
- * weights, into trainer->errors. Returns the batch's weighted loss, a sum;
- * weight_r gets the sum of weights. */
+/* Log-odds of the batch and the error of each, (p - target) * weight / count,
+ * into trainer->errors: not divided by the sum of weights, which would take the
+ * weights' effect away from a batch of one. Returns the batch's weighted loss,
+ * a sum; weight_r gets the sum of weights. */
 double nd_trainer_forward(struct nd_trainer *trainer,
                           const struct nd_batch *batch, double *weight_r);
 

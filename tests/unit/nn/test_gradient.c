@@ -61,11 +61,12 @@ static void close_check(struct check *check)
     nd_network_destroy(&check->network);
 }
 
+/* Weighted as the errors are. */
 static double mean_loss(struct check *check)
 {
     double weight;
     double loss = nd_trainer_forward(check->trainer, check->batch, &weight);
-    return loss / weight;
+    return loss / check->batch->count;
 }
 
 /* Slopes of the loss to either side of a weight. Where a unit's bend lies

@@ -108,7 +108,7 @@ static void every_option_has_an_effect(void **state)
 {
     struct nd_train_options plain = options_for(3, 16);
     struct nd_train_options other = plain;
-    other.learning_rate *= 2;
+    other.learning_rate = 0.1F;
     assert_false(same_weights(&plain, &other));
     other = plain;
     other.weight_decay = 0.01F;
@@ -125,6 +125,17 @@ static void every_option_has_an_effect(void **state)
     other = plain;
     other.balance_classes = !plain.balance_classes;
     assert_false(same_weights(&plain, &other));
+}
+
+static void what_options_leave_open_is_chosen(void **state)
+{
+    struct nd_train_options open = options_for(3, 0);
+    struct nd_train_options narrow = options_for(3, 1);
+    assert_true(open.learning_rate == 0);
+    narrow.learning_rate = 0.2F;
+    assert_true(same_weights(&open, &narrow));
+    narrow.batch = 2;
+    assert_false(same_weights(&open, &narrow));
 }
 
 static double sum_of_squares(const struct nd_network *network)
@@ -165,25 +176,53 @@ static void label_smoothing_holds_the_log_odds_back(void **state)
 }
 
 /* One column, spam a tenth of the time: balanced, its log-odds are 0. */
-static void classes_are_balanced_where_asked(void **state)
+static void check_balance(uint32_t batch, bool balance)
 {
-    struct nd_train_options options = options_for(60, 50);
+    struct nd_train_options options = options_for(60, batch);
     struct nd_shape shape = {.inputs = 1};
+    struct nd_network *network = make_network(&shape, 1);
     struct nd_dataset *set = nd_dataset_create();
     const uint32_t column = 0;
     const float one = 1;
     struct nd_sparse vector = {1, &column, &one};
     for (int i = 0; i < 500; i++)
         add_vector(set, 1, &column, &one, i % 10 == 0);
-    for (int balance = 0; balance < 2; balance++) {
-        double expected = balance ? 0 : log(1.0 / 9);
-        options.balance_classes = balance;
-        struct nd_network *network = make_network(&shape, 1);
-        train_network(network, set, &options);
-        double score = (double)nd_network_score(network, &vector);
-        assert_true(fabs(score - expected) < 0.1);
-        nd_network_destroy(&network);
-    }
+    options.balance_classes = balance;
+    train_network(network, set, &options);
+    double score = (double)nd_network_score(network, &vector);
+    assert_true(fabs(score - (balance ? 0 : log(1.0 / 9))) < 0.15);
+    nd_network_destroy(&network);
+    nd_dataset_destroy(&set);
+}
+
+static void classes_are_balanced_where_asked(void **state)
+{
+    check_balance(50, true);
+    check_balance(50, false);
+    check_balance(1, true);
+    check_balance(1, false);
+}
+
+/* Three equal vectors, spam weighing twice as much as the two ham together. */
+static void a_samples_weight_counts(void **state)
+{
+    struct nd_train_options options = options_for(400, 1);
+    struct nd_shape shape = {.inputs = 1};
+    struct nd_network *network = make_network(&shape, 1);
+    struct nd_dataset *set = nd_dataset_create();
+    const uint32_t column = 0;
+    const float one = 1;
+    struct nd_sparse vector = {1, &column, &one};
+    options.balance_classes = false;
+    for (int label = 0; label < 2; label++)
+        for (int i = label; i < 2; i++)
+            assert_int_equal(
+                nd_dataset_add(set, &vector, label, label ? 4.0F : 1.0F, NULL),
+                ND_OK);
+    train_network(network, set, &options);
+    double score = (double)nd_network_score(network, &vector);
+    assert_true(fabs(score - log(2)) < 0.15);
+    nd_network_destroy(&network);
     nd_dataset_destroy(&set);
 }
 
@@ -400,7 +439,7 @@ static void senseless_options_are_refused(void **state)
     options = options_for(1, 16);
     options.learning_rate = NAN;
     assert_options_refused(&options);
-    options.learning_rate = 0;
+    options.learning_rate = -1;
     assert_options_refused(&options);
     options = options_for(1, 16);
     options.dropout = 1;
@@ -423,9 +462,11 @@ int main(void)
         cmocka_unit_test(hidden_layers_learn_what_no_linear_path_can),
         cmocka_unit_test(the_same_seed_gives_the_same_weights),
         cmocka_unit_test(every_option_has_an_effect),
+        cmocka_unit_test(what_options_leave_open_is_chosen),
         cmocka_unit_test(weight_decay_makes_weights_smaller),
         cmocka_unit_test(label_smoothing_holds_the_log_odds_back),
         cmocka_unit_test(classes_are_balanced_where_asked),
+        cmocka_unit_test(a_samples_weight_counts),
         cmocka_unit_test(columns_never_seen_are_silent),
         cmocka_unit_test(training_goes_on_from_a_compact_network),
         cmocka_unit_test(columns_beyond_the_network_do_not_disturb),
