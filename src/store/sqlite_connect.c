@@ -105,7 +105,7 @@ bool nd_sqlite_folder_allows(const char *path, int mode)
     return allowed;
 }
 
-static bool has_log(const struct nd_sqlite *db)
+bool nd_sqlite_has_log(const struct nd_sqlite *db)
 {
     char *name = nd_sprintf("%s-wal", db->path);
     struct stat facts;
@@ -129,7 +129,7 @@ static struct nd_sqlite_stamp stamp_of(const struct nd_sqlite *db)
 
 void nd_sqlite_connect_for_use(struct nd_sqlite *db)
 {
-    if (db->read_only && !has_log(db) &&
+    if (db->read_only && !nd_sqlite_has_log(db) &&
         !nd_sqlite_folder_allows(db->path, W_OK | X_OK)) {
         struct nd_sqlite_stamp stamp = stamp_of(db);
         nd_sqlite_connect_immutable(db);
@@ -145,7 +145,8 @@ void nd_sqlite_connect_for_use(struct nd_sqlite *db)
 void nd_sqlite_refresh(struct nd_sqlite *db)
 {
     struct nd_sqlite_stamp stamp = stamp_of(db);
-    if (!has_log(db) && memcmp(&stamp, &db->stamp, sizeof(stamp)) == 0)
+    if (!nd_sqlite_has_log(db) &&
+        memcmp(&stamp, &db->stamp, sizeof(stamp)) == 0)
         return;
     nd_sqlite_disconnect(db);
     nd_sqlite_connect_for_use(db);

@@ -66,6 +66,11 @@ static enum nd_status explain_new(const char *path, struct nd_error *error)
 
 enum nd_status nd_sqlite_create(struct nd_sqlite *db, struct nd_error *error)
 {
+    if (nd_sqlite_has_log(db) && access(db->path, F_OK) != 0)
+        return nd_fail(error, ND_DATA,
+                       "%s-wal: what is left of a store whose file is gone: "
+                       "bring %s back, or move the -wal file away",
+                       db->path, db->path);
     char *file = nd_sprintf("%s.new-XXXXXX", db->path);
     int descriptor = mkostemp(file, O_CLOEXEC); /* mode 0600 */
     if (descriptor < 0) {

@@ -28,8 +28,12 @@ int64_t nd_sqlite_pragma_number(struct nd_sqlite *db, const char *sql);
 /* Whether this user may do what mode says (of access) in the folder of path. */
 bool nd_sqlite_folder_allows(const char *path, int mode);
 
+/* Whether a log with something in it lies beside the file. */
+bool nd_sqlite_has_log(const struct nd_sqlite *db);
+
 /* Makes an empty store at db->path, whole or not at all, unless another
- * process is faster. Its folder must be there. */
+ * process is faster. Its folder must be there. ND_DATA where the log of an
+ * older file lies there still: SQLite would take it for the new one's. */
 enum nd_status nd_sqlite_create(struct nd_sqlite *db,
                                 struct nd_error *error) ND_MUST_CHECK;
 

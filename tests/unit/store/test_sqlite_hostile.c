@@ -130,6 +130,20 @@ static void a_store_cut_to_nothing_keeps_its_log(void **state)
     free(left);
 }
 
+static void the_log_of_a_store_that_is_gone_is_not_given_to_a_new_one(
+    void **state)
+{
+    struct folder *folder = *state;
+    char log[128];
+    (void)snprintf(log, sizeof(log), "%s-wal", folder->store);
+    folder_write(log, "what may still be saved", 23);
+    assert_int_equal(folder_try(folder, folder->store, &making), ND_DATA);
+    assert_says(folder, "move the -wal file away");
+    assert_false(folder_has(folder->store, ""));
+    assert_int_equal(unlink(log), 0);
+    assert_int_equal(folder_try(folder, folder->store, &making), ND_OK);
+}
+
 static void rubbish_is_no_store(void **state)
 {
     struct folder *folder = *state;
@@ -367,6 +381,7 @@ int main(void)
         test(a_fifo_is_no_store_and_nobody_waits_for_it),
         test(an_empty_file_is_no_store),
         test(a_store_cut_to_nothing_keeps_its_log),
+        test(the_log_of_a_store_that_is_gone_is_not_given_to_a_new_one),
         test(rubbish_is_no_store),
         test(the_database_of_another_program_is_no_store),
         test(words_that_sqlite_takes_for_more_are_file_names),
