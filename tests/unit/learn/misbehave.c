@@ -281,3 +281,15 @@ int misbehave_main(int argc, char **argv)
     }
     return 0;
 }
+
+bool has_shadow_memory(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
+}

@@ -7,6 +7,8 @@
 #ifndef ND_TEST_LEARN_MISBEHAVE_H
 #define ND_TEST_LEARN_MISBEHAVE_H
 
+#include <stdbool.h>
+
 /* Answers -1 where the program is not started as a child, else its exit
  * status. */
 int misbehave_main(int argc, char **argv);
@@ -16,5 +18,9 @@ int misbehave_main(int argc, char **argv);
  * "no reading", "early end", "failure", "abort", "wrong order",
  * "wrong count", "broken model", "kill parent". NULL: the real child. */
 void misbehave_like(const char *manner);
+
+/* Whether a sanitizer reserves so much address space that no limit of memory
+ * can be set. */
+bool has_shadow_memory(void);
 
 #endif

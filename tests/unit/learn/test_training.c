@@ -237,9 +237,9 @@ static void seed_s10_every_failure_of_the_child_gives_the_lease_back(
 
 static void the_memory_limit_of_the_rule_holds(void **state)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#endif
+    if (has_shadow_memory()) {
+        skip();
+    }
     struct fixture *fixture = *state;
     fixture->rule.train_memory_bytes = 6 << 20;
     make_engine(fixture);
