@@ -124,11 +124,13 @@ static void a_header_that_holds_nothing_changes_nothing(void **state)
     };
     struct desk *desk = *state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        static const struct nd_scan none;
-        struct nd_scan scan = none;
+        struct nd_scan scan = {.count = 0, .score = 42, .dropped = 7};
         assert_false(
             nd_scan_read_header(pairs[i][0], pairs[i][1], desk->arena, &scan));
-        assert_memory_equal(&scan, &none, sizeof none);
+        assert_int_equal(scan.count, 0);
+        assert_true(scan.score == 42 && !scan.has_score);
+        assert_int_equal(scan.dropped, 7);
+        assert_int_equal(scan.verdict, ND_SCAN_UNKNOWN);
     }
 }
 
