@@ -144,6 +144,9 @@ struct nd_backend {
                                     const struct nd_scope *scope,
                                     struct nd_error *error,
                                     struct nd_model_pointer *pointer_r);
+    /* NULL where the backend cannot tell */
+    enum nd_status (*wait_change)(struct nd_store *store, int64_t timeout_ms,
+                                  struct nd_error *error, bool *changed_r);
     enum nd_status (*model_get)(struct nd_store *store,
                                 const struct nd_scope *scope,
                                 uint64_t generation, struct nd_error *error,

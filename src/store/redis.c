@@ -168,6 +168,7 @@ static enum nd_status learn_key(struct nd_redis_store *redis,
 static void close_store(struct nd_store *store)
 {
     struct nd_redis_store *redis = (struct nd_redis_store *)store;
+    nd_redis_client_destroy(&redis->watch);
     nd_redis_client_destroy(&redis->client);
     nd_arena_destroy(&redis->scratch);
     nd_arena_destroy(&redis->arena);
@@ -190,13 +191,14 @@ enum nd_status nd_redis_open(const char *url,
     redis->arena = nd_arena_create(1024);
     redis->scratch = nd_arena_create(0);
     redis->read_only = options->read_only;
+    redis->timeout_ms =
+        options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     seed(redis, options->random_seed);
     enum nd_status status = nd_redis_options_parse(
         url, options->backend, redis->arena, error, &redis->options);
     if (status == ND_OK) {
-        redis->client = nd_redis_client_create(
-            &redis->options,
-            options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS);
+        redis->client =
+            nd_redis_client_create(&redis->options, redis->timeout_ms);
         status = check_version(redis, options->create, error);
     }
     if (status == ND_OK)
@@ -244,6 +246,7 @@ static const struct nd_backend backend = {
     .model_publish = nd_redis_model_publish,
     .model_import = nd_redis_model_import,
     .model_current = nd_redis_model_current,
+    .wait_change = nd_redis_wait_change,
     .model_get = nd_redis_model_get,
     .model_list = nd_redis_model_list,
     .model_pin = nd_redis_model_pin,

@@ -405,3 +405,30 @@ enum nd_status nd_redis_client_ask(struct nd_redis_client *client,
         .commands = &command, .count = 1, .writes = writes};
     return nd_redis_client_exchange(client, &request, error, reply_r);
 }
+
+/* ---- subscriptions ---- */
+
+bool nd_redis_client_is_connected(const struct nd_redis_client *client)
+{
+    return client->connection != NULL;
+}
+
+enum nd_status nd_redis_client_await(struct nd_redis_client *client,
+                                     int64_t timeout_ms, struct nd_error *error)
+{
+    const struct nd_redis_reply *message;
+    if (client->connection == NULL)
+        return nd_fail(error, ND_UNAVAILABLE, "Redis: not connected");
+    client->deadline_us = nd_clock_monotonic_us() + timeout_ms * 1000;
+    enum nd_status status = nd_redis_connection_receive(
+        client->connection, client->deadline_us, error, &message);
+    if (status == ND_OK) {
+        nd_redis_connection_forget(client->connection);
+        return ND_OK;
+    }
+    /* half a message may be there: the parser keeps it */
+    if (status == ND_UNAVAILABLE && time_left_us(client) <= 0)
+        return nd_fail(error, ND_NOTHING, "nothing was published");
+    drop_connection(client);
+    return status;
+}

@@ -60,6 +60,16 @@ enum nd_status nd_redis_client_ask(
     struct nd_error *error,
     const struct nd_redis_reply **reply_r) ND_MUST_CHECK;
 
+/* Waits for a message on a connection that was subscribed by an exchange, at
+ * most timeout_ms; ND_NOTHING when time is up. ND_UNAVAILABLE where the
+ * connection is lost, and the subscription with it. */
+enum nd_status nd_redis_client_await(struct nd_redis_client *client,
+                                     int64_t timeout_ms,
+                                     struct nd_error *error) ND_MUST_CHECK;
+
+/* Whether there is a connection; a subscription lives as long as it. */
+bool nd_redis_client_is_connected(const struct nd_redis_client *client);
+
 /* Connections made so far, for tests and figures. */
 uint64_t nd_redis_client_connects(const struct nd_redis_client *client);
 /* Exchanges that went out so far: round trips. */

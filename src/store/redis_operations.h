@@ -183,6 +183,10 @@ enum nd_status nd_redis_host_list(struct nd_store *store,
                                   struct nd_host_report **hosts_r,
                                   size_t *count_r);
 
+/* redis_watch.c */
+enum nd_status nd_redis_wait_change(struct nd_store *store, int64_t timeout_ms,
+                                    struct nd_error *error, bool *changed_r);
+
 /* redis_maintain.c */
 enum nd_status nd_redis_maintain(struct nd_store *store, int64_t keep_ms,
                                  bool dry_run,

@@ -66,6 +66,9 @@ struct nd_redis_store {
     struct nd_store base; /* first: a struct nd_store * is one of these */
     struct nd_redis_options options;
     struct nd_redis_client *client;
+    struct nd_redis_client *watch; /* subscribed to changes; NULL: not yet */
+    int64_t watched_us;            /* when it was heard of last */
+    int64_t timeout_ms;
     struct nd_arena *arena;   /* of options */
     struct nd_arena *scratch; /* of the call under way */
     struct nd_random random;  /* draws of reservoirs */

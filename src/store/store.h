@@ -461,6 +461,14 @@ enum nd_status nd_store_model_import(struct nd_store *store,
 enum nd_status nd_store_model_current(
     struct nd_store *store, const struct nd_scope *scope,
     struct nd_error *error, struct nd_model_pointer *pointer_r) ND_MUST_CHECK;
+/* Waits until a live pointer of the store may have moved, at most timeout_ms;
+ * changed_r false: time is up. Only a hint that hot reload comes sooner: what
+ * polls goes on polling. Where the backend cannot tell it sleeps. For a handle
+ * that nothing else is asked of meanwhile. A failure comes at once: do not
+ * loop over it without a pause. */
+enum nd_status nd_store_wait_change(struct nd_store *store, int64_t timeout_ms,
+                                    struct nd_error *error,
+                                    bool *changed_r) ND_MUST_CHECK;
 /* The blob of a generation, appended; checked against its digest (ND_DATA). */
 enum nd_status nd_store_model_get(struct nd_store *store,
                                   const struct nd_scope *scope,

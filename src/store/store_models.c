@@ -3,6 +3,8 @@
  * The front of the store for leases, trainings and models: arguments are
  * checked, then the backend is called.
  */
+#include <time.h>
+
 #include "store/backend.h"
 #include "store/check.h"
 
@@ -158,6 +160,20 @@ enum nd_status nd_store_model_current(struct nd_store *store,
     return status == ND_OK
                ? store->backend->model_current(store, scope, error, pointer_r)
                : status;
+}
+
+enum nd_status nd_store_wait_change(struct nd_store *store, int64_t timeout_ms,
+                                    struct nd_error *error, bool *changed_r)
+{
+    if (timeout_ms < 0)
+        timeout_ms = 0;
+    if (store->backend->wait_change != NULL)
+        return store->backend->wait_change(store, timeout_ms, error, changed_r);
+    struct timespec left = {.tv_sec = timeout_ms / 1000,
+                            .tv_nsec = timeout_ms % 1000 * 1000000};
+    (void)nanosleep(&left, NULL);
+    *changed_r = false;
+    return ND_OK;
 }
 
 enum nd_status nd_store_model_get(struct nd_store *store,

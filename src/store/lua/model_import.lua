@@ -8,6 +8,7 @@
 -- include leases
 -- include endings
 -- include models
+-- include announce
 
 local rule, scope_key, journal, endings, models, blobs, profiles = unpack(KEYS)
 local digest = ARGV[2]
@@ -35,4 +36,5 @@ write_journal(journal, endings, now, token, IMPORTED, digest,
               {decision = tonumber(ARGV[4]), holder = ARGV[5],
                reason = ARGV[6], figures = ARGV[7]})
 save_scope(scope)
+announce(rule)
 return {'published', token}

@@ -5,6 +5,7 @@
 -- ARGV: generation, '1' to pin.
 -- include common
 -- include model_pointer
+-- include announce
 
 local rule, scope_key, models = unpack(KEYS)
 local generation, pin = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -22,5 +23,6 @@ if wanted ~= live or pin ~= get(scope, 'pinned') then
     set(scope, 'pinned', pin)
     add(scope, 'revision', 1)
     save_scope(scope)
+    announce(rule)
 end
 return show_pointer(scope, models)

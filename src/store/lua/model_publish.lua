@@ -11,6 +11,7 @@
 -- include leases
 -- include endings
 -- include models
+-- include announce
 
 local rule, scope_key, samples, journal, endings, models, blobs, profiles =
     unpack(KEYS)
@@ -54,4 +55,5 @@ consume(scope, consumed, now)
 write_journal(journal, endings, now, token, PUBLISHED, digest, entry)
 end_attempt(scope, true, watermark, now)
 save_scope(scope)
+announce(rule)
 return {'published', token}

@@ -3,6 +3,7 @@
  * The Redis backend and its server: memory at its end, keys and what reaches
  * them, versions, replicas, several clients at once.
  */
+#include "base/clock.h"
 #include "redis_fixture.h"
 
 /* ---- memory ---- */
@@ -150,11 +151,12 @@ static void every_key_of_a_rule_has_its_hash_tag_and_no_expiry(void **state)
 static void a_user_with_the_documented_rights_can_do_everything(void **state)
 {
     static const char *const arguments[] = {
-        "--user",      "fleet",         "on",    ">word",    "~neurald:*",
-        "~{neurald:*", "resetchannels", "+auth", "+select",  "+role",
-        "+info",       "+wait",         "+time", "+eval",    "+evalsha",
-        "+@hash",      "+@list",        "+@set", "+@string", "+del",
-        "+unlink",     "+scan",         NULL};
+        "--user",      "fleet",         "on",         ">word",    "~neurald:*",
+        "~{neurald:*", "resetchannels", "&neurald:*", "+publish", "+subscribe",
+        "+auth",       "+select",       "+role",      "+info",    "+wait",
+        "+time",       "+eval",         "+evalsha",   "+@hash",   "+@list",
+        "+@set",       "+@string",      "+del",       "+unlink",  "+scan",
+        NULL};
     struct fixture *fixture = *state;
     start(fixture, arguments);
     struct nd_store_options options = {.create = true};
@@ -389,6 +391,59 @@ static void the_key_is_made_once_and_guards_samples(void **state)
     assert_int_equal(put(fixture, &sample).outcome, ND_PUT_STORED);
 }
 
+static bool waited_for_change(struct fixture *fixture, int64_t timeout_ms)
+{
+    bool changed = false;
+    if (nd_store_wait_change(fixture->store, timeout_ms, &fixture->error,
+                             &changed) != ND_OK)
+        fail_msg("wait: %s", fixture->error.text);
+    return changed;
+}
+
+static void those_who_wait_hear_of_a_publish_and_a_pin(void **state)
+{
+    struct fixture *fixture = *state;
+    struct nd_store *trainer;
+    struct nd_model_pointer pointer;
+    start(fixture, NULL);
+    assert_true(waited_for_change(fixture, 1000)); /* what came before */
+    assert_false(waited_for_change(fixture, 50));
+    trainer = fixture->store;
+    fixture->store = NULL;
+    assert_int_equal(open_store(fixture, ""), ND_OK);
+    struct nd_store *waiter = trainer;
+    publish(fixture, "model");
+    trainer = fixture->store;
+    fixture->store = waiter;
+    int64_t start_us = nd_clock_monotonic_us();
+    assert_true(waited_for_change(fixture, 2000));
+    assert_true(nd_clock_monotonic_us() - start_us < 1000000);
+    assert_false(waited_for_change(fixture, 50));
+    assert_int_equal(
+        nd_store_model_pin(trainer, &scope, 1, true, &fixture->error, &pointer),
+        ND_OK);
+    assert_true(waited_for_change(fixture, 2000));
+    assert_int_equal(
+        nd_store_model_pin(trainer, &scope, 1, true, &fixture->error, &pointer),
+        ND_OK); /* changes nothing */
+    assert_false(waited_for_change(fixture, 50));
+    nd_store_close(&trainer);
+}
+
+static void a_lost_subscription_is_made_anew_and_counts_as_a_change(
+    void **state)
+{
+    struct fixture *fixture = *state;
+    bool changed = false;
+    start(fixture, NULL);
+    assert_true(waited_for_change(fixture, 1000));
+    ask(fixture, "CLIENT", "KILL", "TYPE", "pubsub");
+    assert_int_equal(
+        nd_store_wait_change(fixture->store, 1000, &fixture->error, &changed),
+        ND_UNAVAILABLE);
+    assert_true(waited_for_change(fixture, 1000));
+}
+
 static void a_model_of_megabytes_with_every_byte_comes_back(void **state)
 {
     struct fixture *fixture = *state;
@@ -433,6 +488,8 @@ int main(void)
         TEST(two_stores_that_grow_the_registry_agree),
         TEST(a_put_without_enough_replicas_is_uncertain),
         TEST(the_key_is_made_once_and_guards_samples),
+        TEST(those_who_wait_hear_of_a_publish_and_a_pin),
+        TEST(a_lost_subscription_is_made_anew_and_counts_as_a_change),
         TEST(a_model_of_megabytes_with_every_byte_comes_back),
     };
     if (!redis_server_available()) {
