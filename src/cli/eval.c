@@ -1,60 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs an evaluation: one pass over what is trained on, a fit, one pass over
- * what is tested. Samples go through the store's encoding on their way to the
- * fit, so that what is judged here is what a store would train on; scoring
- * takes fresh features, as it does elsewhere.
+ * what is tested. The passes stand in eval_train.c and eval_test.c.
  */
-#include "cli/eval.h"
+#include "cli/eval_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
-#include "cli/identity_map.h"
-#include "cli/reading.h"
-#include "cli/sha1.h"
-#include "learn/fit.h"
-#include "learn/samples.h"
 
-/* A message of the test part that was met while the training part was read. */
-struct pending {
-    char *path;
-    void *data; /* of a message inside an mbox; NULL: read the file again */
-    size_t length;
-    uint8_t label;
-};
-
-struct evaluation {
-    struct nd_cli *cli;
-    const struct nd_eval_plan *plan;
-    const struct nd_rule *rule;
-    const struct nd_scan_file *scans;
-    struct nd_eval_result *result;
-    struct nd_registry *registry;
-    struct nd_identity_map *identities;
-    char *conflict_example;
-
-    struct nd_arena *arena; /* of the samples */
-    struct nd_fit_sample *samples;
-    size_t sample_count, sample_room;
-    uint64_t sample_bytes;
-    uint64_t count[2]; /* trained on, by class */
-
-    struct pending *pending;
-    size_t pending_count, pending_room;
-    size_t outcome_room;
-};
-
-static double seconds_since(int64_t began_us)
+double nd_eval_seconds_since(int64_t began_us)
 {
     return (double)(nd_clock_monotonic_us() - began_us) / 1e6;
 }
 
 /* Doubles the room of an array that is full. */
-static void *make_room(void *array, size_t count, size_t *room, size_t size)
+void *nd_eval_make_room(void *array, size_t count, size_t *room, size_t size)
 {
     if (count < *room) {
         return array;
@@ -63,8 +25,8 @@ static void *make_room(void *array, size_t count, size_t *room, size_t size)
     return nd_realloc(array, *room, size);
 }
 
-static void note_identity(struct evaluation *run, const struct nd_item *item,
-                          uint8_t label)
+void nd_eval_note_identity(struct nd_evaluation *run,
+                           const struct nd_item *item, uint8_t label)
 {
     const char *other = nd_identity_map_add(
         run->identities, item->message.identity, label, item->path);
@@ -73,138 +35,37 @@ static void note_identity(struct evaluation *run, const struct nd_item *item,
     }
 }
 
-static void extract(const struct evaluation *run, const struct nd_item *item,
-                    struct nd_features *features_r)
+static bool is_our_symbol(const struct nd_rule *rule, const char *name)
+{
+    return strncmp(name, "NEURALD_", 8) == 0 ||
+           strcmp(name, rule->symbol_spam) == 0 ||
+           strcmp(name, rule->symbol_ham) == 0;
+}
+
+/* Our own symbols in a scan result would give the label away. */
+static const char *const *find_excluded(const struct nd_rule *rule,
+                                        const struct nd_item *item,
+                                        size_t *count_r)
+{
+    size_t room = item->scan != NULL ? item->scan->count : 0;
+    const char **names = nd_arena_take(item->arena, room * sizeof(*names) + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < room; i++) {
+        if (is_our_symbol(rule, item->scan->symbols[i].name)) {
+            names[count++] = item->scan->symbols[i].name;
+        }
+    }
+    *count_r = count;
+    return names;
+}
+
+void nd_eval_extract(const struct nd_evaluation *run,
+                     const struct nd_item *item, struct nd_features *features_r)
 {
     struct nd_extract_options options = {.families = run->plan->families};
+    options.excluded = find_excluded(run->rule, item, &options.excluded_count);
     nd_features_extract(&item->message, item->scan, &run->result->key, &options,
                         item->arena, features_r);
-}
-
-/* ---- the training part ---- */
-
-static void register_names(struct evaluation *run,
-                           const struct nd_features *features)
-{
-    for (size_t i = 0; i < features->named_count; i++) {
-        if (nd_registry_length(run->registry) < run->rule->max_symbols) {
-            (void)nd_registry_add(run->registry, features->named[i].name);
-        }
-    }
-}
-
-static enum nd_status add_sample(struct evaluation *run,
-                                 const struct nd_item *item, uint8_t label)
-{
-    struct nd_features features;
-    struct nd_buffer payload = {0};
-    size_t unknown;
-    struct nd_fit_sample sample = {.label = label,
-                                   .time_ms = item->message.received_ms};
-    extract(run, item, &features);
-    register_names(run, &features);
-    enum nd_refusal refusal = nd_sample_pack(&features, run->registry,
-                                             item->arena, &payload, &unknown);
-    if (refusal != ND_REFUSED_NONE) {
-        nd_cli_remark(run->cli, "left out %s: %s", item->path,
-                      nd_refusal_name(refusal));
-        run->result->skipped++;
-        nd_buffer_free(&payload);
-        return ND_OK;
-    }
-    struct nd_payload packed = {payload.data, payload.length};
-    enum nd_status status =
-        nd_sample_unpack(&packed, nd_registry_length(run->registry), run->arena,
-                         &run->cli->error, &sample.features);
-    if (status == ND_OK) {
-        run->samples = make_room(run->samples, run->sample_count,
-                                 &run->sample_room, sizeof(*run->samples));
-        run->samples[run->sample_count++] = sample;
-        run->sample_bytes += payload.length;
-        run->count[label]++;
-    }
-    nd_buffer_free(&payload);
-    return status;
-}
-
-static void add_pending(struct evaluation *run, const struct nd_item *item,
-                        uint8_t label)
-{
-    struct pending pending = {.path = nd_strdup(item->path), .label = label};
-    if (access(item->path, F_OK) != 0) {
-        pending.data = nd_strndup(item->data, item->length);
-        pending.length = item->length;
-    }
-    run->pending = make_room(run->pending, run->pending_count,
-                             &run->pending_room, sizeof(*run->pending));
-    run->pending[run->pending_count++] = pending;
-}
-
-static bool is_test(const struct evaluation *run,
-                    const struct nd_eval_entry *entry, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return entry->part == ND_EVAL_BY_NAME &&
-           nd_sha1_modulo(slash != NULL ? slash + 1 : path,
-                          run->plan->divisor) == 0;
-}
-
-/* Reading what only turns out to be of the test part is no part of the time
- * that training takes. */
-static enum nd_status read_training_entry(struct evaluation *run,
-                                          const struct nd_eval_entry *entry,
-                                          double before, double share)
-{
-    const char *path = entry->path;
-    struct nd_reading *reading = NULL;
-    struct nd_item item;
-    enum nd_status status =
-        nd_reading_open(run->cli, &path, 1, run->scans, &reading);
-    bool opened = status == ND_OK;
-    while (status == ND_OK) {
-        int64_t began = nd_clock_monotonic_us();
-        status = nd_reading_next_raw(reading, &item);
-        if (status != ND_OK) {
-            break;
-        }
-        if (is_test(run, entry, item.path)) {
-            add_pending(run, &item, entry->label);
-            continue;
-        }
-        status = nd_reading_parse(reading, &item);
-        if (status == ND_OK) {
-            note_identity(run, &item, entry->label);
-            status = add_sample(run, &item, entry->label);
-        } else if (status == ND_DATA) {
-            status = ND_OK;
-        }
-        run->result->train_seconds += seconds_since(began);
-        nd_progress_update(&run->cli->progress,
-                           before + share * nd_reading_done(reading), NULL);
-    }
-    if (opened) {
-        run->result->skipped += nd_reading_skipped(reading);
-    }
-    nd_reading_close(&reading);
-    return status == ND_NOTHING && opened ? ND_OK : status;
-}
-
-static enum nd_status read_training(struct evaluation *run)
-{
-    enum nd_status status = ND_OK;
-    double share = 1.0 / (double)run->plan->count;
-    nd_progress_stage(&run->cli->progress, "reading");
-    for (size_t i = 0; i < run->plan->count && status == ND_OK; i++) {
-        const struct nd_eval_entry *entry = &run->plan->entries[i];
-        if (entry->part != ND_EVAL_TEST) {
-            status = read_training_entry(run, entry, share * (double)i, share);
-        }
-    }
-    char detail[64];
-    snprintf(detail, sizeof(detail), "%zu messages to train on",
-             run->sample_count);
-    nd_progress_end(&run->cli->progress, detail);
-    return status;
 }
 
 /* ---- the fit ---- */
@@ -219,7 +80,8 @@ static bool show_fit(double done, double loss, const char *stage, void *context)
 }
 
 /* What nd_fit leaves to its caller. */
-static void complete_model(const struct evaluation *run, struct nd_model *model)
+static void complete_model(const struct nd_evaluation *run,
+                           struct nd_model *model)
 {
     uint32_t length = nd_registry_length(run->registry);
     model->names = nd_calloc(length, sizeof(*model->names));
@@ -234,9 +96,14 @@ static void complete_model(const struct evaluation *run, struct nd_model *model)
     memcpy(model->key_id, run->result->key.id, ND_KEY_ID_BYTES);
 }
 
-static enum nd_status check_classes(const struct evaluation *run)
+static enum nd_status check_classes(const struct nd_evaluation *run)
 {
     uint64_t wanted = run->rule->min_train;
+    if (run->sample_count > 0 && run->feature_count == 0) {
+        return nd_fail(&run->cli->error, ND_NOTHING,
+                       "no message has any feature of these families; symbols "
+                       "come from --scan or from trusted headers");
+    }
     if (run->count[ND_SPAM] >= wanted && run->count[ND_HAM] >= wanted) {
         return ND_OK;
     }
@@ -248,7 +115,7 @@ static enum nd_status check_classes(const struct evaluation *run)
                    (unsigned long long)wanted);
 }
 
-static enum nd_status fit(struct evaluation *run)
+static enum nd_status fit(struct nd_evaluation *run)
 {
     struct nd_model *model = NULL;
     struct nd_fit_options options = {
@@ -271,7 +138,7 @@ static enum nd_status fit(struct evaluation *run)
         return status;
     }
     nd_progress_end(&run->cli->progress, NULL);
-    run->result->fit_seconds = seconds_since(began);
+    run->result->fit_seconds = nd_eval_seconds_since(began);
     run->result->train_seconds += run->result->fit_seconds;
 
     struct nd_buffer blob = {0};
@@ -283,117 +150,11 @@ static enum nd_status fit(struct evaluation *run)
 }
 
 /* The samples are not needed any more once there is a model. */
-static void drop_samples(struct evaluation *run)
+static void drop_samples(struct nd_evaluation *run)
 {
     nd_arena_destroy(&run->arena);
     free(run->samples);
     run->samples = NULL;
-}
-
-/* ---- the test part ---- */
-
-static void judge(const struct evaluation *run, const struct nd_item *item,
-                  struct nd_eval_outcome *outcome)
-{
-    const struct nd_live *live = run->result->live;
-    const struct nd_calibration *calibration = &live->model->calibration;
-    struct nd_features features;
-    struct nd_slotted slotted;
-    extract(run, item, &features);
-    nd_features_resolve(&features, live->names, item->arena, &slotted, NULL);
-    outcome->log_odds = nd_scorer_log_odds(live->scorer, &slotted, item->arena);
-    outcome->probability = nd_probability(calibration, outcome->log_odds);
-    outcome->verdict =
-        outcome->probability >= calibration->spam_threshold  ? ND_VERDICT_SPAM
-        : outcome->probability <= calibration->ham_threshold ? ND_VERDICT_HAM
-                                                             : ND_UNSURE;
-}
-
-static void add_outcome(struct evaluation *run, const struct nd_item *item,
-                        uint8_t label)
-{
-    struct nd_eval_result *result = run->result;
-    result->outcomes = make_room(result->outcomes, result->test,
-                                 &run->outcome_room, sizeof(*result->outcomes));
-    struct nd_eval_outcome *outcome = &result->outcomes[result->test++];
-    *outcome = (struct nd_eval_outcome){.label = label};
-    judge(run, item, outcome);
-    outcome->path = nd_strdup(item->path);
-    result->test_spam += label == ND_SPAM;
-}
-
-static enum nd_status test_path(struct evaluation *run, const char *path,
-                                uint8_t label)
-{
-    struct nd_reading *reading = NULL;
-    struct nd_item item;
-    int64_t began = nd_clock_monotonic_us();
-    enum nd_status status =
-        nd_reading_open(run->cli, &path, 1, run->scans, &reading);
-    bool opened = status == ND_OK;
-    while (status == ND_OK) {
-        status = nd_reading_next(reading, &item);
-        if (status == ND_OK) {
-            add_outcome(run, &item, label);
-            note_identity(run, &item, label);
-        }
-    }
-    if (opened) {
-        run->result->skipped += nd_reading_skipped(reading);
-    }
-    nd_reading_close(&reading);
-    run->result->test_seconds += seconds_since(began);
-    return status == ND_NOTHING && opened ? ND_OK : status;
-}
-
-static enum nd_status test_bytes(struct evaluation *run,
-                                 const struct pending *pending)
-{
-    struct nd_arena *arena = nd_arena_create(0);
-    struct nd_item item = {.path = pending->path,
-                           .data = pending->data,
-                           .length = pending->length,
-                           .arena = arena};
-    int64_t began = nd_clock_monotonic_us();
-    if (nd_item_parse(run->cli, pending->length, run->scans, &item) == ND_OK) {
-        add_outcome(run, &item, pending->label);
-        note_identity(run, &item, pending->label);
-    } else {
-        run->result->skipped++;
-    }
-    run->result->test_seconds += seconds_since(began);
-    nd_arena_destroy(&arena);
-    return ND_OK;
-}
-
-static enum nd_status test_all(struct evaluation *run)
-{
-    enum nd_status status = ND_OK;
-    size_t done = 0;
-    size_t all = run->pending_count + run->plan->count;
-    nd_progress_stage(&run->cli->progress, "scoring");
-    for (size_t i = 0; i < run->pending_count && status == ND_OK; i++) {
-        const struct pending *pending = &run->pending[i];
-        status = pending->data != NULL
-                     ? test_bytes(run, pending)
-                     : test_path(run, pending->path, pending->label);
-        /* An empty file is left out, as it is elsewhere. */
-        status = status == ND_NOTHING ? ND_OK : status;
-        nd_progress_update(&run->cli->progress, (double)++done / (double)all,
-                           NULL);
-    }
-    for (size_t i = 0; i < run->plan->count && status == ND_OK; i++) {
-        const struct nd_eval_entry *entry = &run->plan->entries[i];
-        if (entry->part == ND_EVAL_TEST) {
-            status = test_path(run, entry->path, entry->label);
-        }
-        nd_progress_update(&run->cli->progress, (double)++done / (double)all,
-                           NULL);
-    }
-    char detail[64];
-    snprintf(detail, sizeof(detail), "%zu messages", run->result->test);
-    nd_progress_end(&run->cli->progress, detail);
-    return status;
 }
 
 /* ---- the whole ---- */
@@ -409,7 +170,7 @@ static void make_key(uint64_t seed, struct nd_key *key_r)
     nd_buffer_free(&text);
 }
 
-static void tell_conflicts(struct evaluation *run)
+static void tell_conflicts(struct nd_evaluation *run)
 {
     size_t conflicts = nd_identity_map_conflicts(run->identities);
     run->result->conflicts = conflicts;
@@ -422,7 +183,7 @@ static void tell_conflicts(struct evaluation *run)
     }
 }
 
-static enum nd_status finish(struct evaluation *run)
+static enum nd_status finish(struct nd_evaluation *run)
 {
     struct nd_eval_result *result = run->result;
     tell_conflicts(run);
@@ -440,7 +201,7 @@ static enum nd_status finish(struct evaluation *run)
     return ND_OK;
 }
 
-static void free_evaluation(struct evaluation *run)
+static void free_evaluation(struct nd_evaluation *run)
 {
     for (size_t i = 0; i < run->pending_count; i++) {
         free(run->pending[i].path);
@@ -459,7 +220,7 @@ enum nd_status nd_eval_run(struct nd_cli *cli, const struct nd_eval_plan *plan,
                            const struct nd_scan_file *scans,
                            struct nd_eval_result *result_r)
 {
-    struct evaluation run = {
+    struct nd_evaluation run = {
         .cli = cli,
         .plan = plan,
         .rule = rule,
@@ -472,7 +233,7 @@ enum nd_status nd_eval_run(struct nd_cli *cli, const struct nd_eval_plan *plan,
     *result_r = (struct nd_eval_result){0};
     make_key(plan->seed, &result_r->key);
 
-    enum nd_status status = read_training(&run);
+    enum nd_status status = nd_eval_read_training(&run);
     if (status == ND_OK) {
         status = check_classes(&run);
     }
@@ -485,7 +246,7 @@ enum nd_status nd_eval_run(struct nd_cli *cli, const struct nd_eval_plan *plan,
         drop_samples(&run);
     }
     if (status == ND_OK) {
-        status = test_all(&run);
+        status = nd_eval_test_all(&run);
     }
     if (status == ND_OK) {
         status = finish(&run);

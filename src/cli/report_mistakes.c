@@ -10,8 +10,8 @@
 
 #include "base/memory.h"
 #include "cli/reading.h"
-#include "cli/reasons.h"
 #include "cli/report.h"
+#include "learn/reasons.h"
 
 #define SHOWN 12
 #define REASONS 8
@@ -60,10 +60,18 @@ static void append_reasons(struct nd_buffer *html,
                            const struct nd_report_input *input,
                            const struct nd_item *item)
 {
-    const struct nd_reason *reasons;
+    const struct nd_live *live = input->result->live;
+    struct nd_extract_options options = {.families = input->plan->families,
+                                         .flags = ND_EXTRACT_NAMES};
+    struct nd_features features;
+    struct nd_slotted slotted;
     size_t count;
-    nd_reasons_find(input->result->live, &input->result->key,
-                    input->plan->families, item, REASONS, &reasons, &count);
+    nd_features_extract(&item->message, item->scan, &input->result->key,
+                        &options, item->arena, &features);
+    nd_features_resolve(&features, live->names, item->arena, &slotted, NULL);
+    const struct nd_reason *reasons =
+        nd_live_reasons(live, &features, &slotted, item->arena, &count);
+    count = count < REASONS ? count : REASONS;
     for (size_t i = 0; i < count; i++) {
         nd_buffer_printf(html, "<span class=\"%s\">%+.2f</span>&#160;",
                          reasons[i].change > 0 ? "spam" : "ham",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "learn/engine_private.h"
+#include "learn/reasons.h"
 #include "learn/samples.h"
 
 #define OWN_PREFIX "NEURALD_"
@@ -154,80 +155,6 @@ void nd_engine_score(struct nd_engine *engine, const struct nd_message *message,
 
 /* ---- explaining ---- */
 
-/* The name of a text family's slot among the extracted ones. */
-static const char *text_name(const struct nd_features *features,
-                             enum nd_family family, uint32_t slot)
-{
-    const struct nd_slot_list *list = &features->text[family];
-    uint32_t low = 0, high = list->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (list->slots[middle] < slot) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == list->count || list->slots[low] != slot ||
-        features->text_names[family] == NULL) {
-        return NULL;
-    }
-    return features->text_names[family][low];
-}
-
-static struct nd_reason reason_of(const struct nd_live *live,
-                                  const struct nd_features *features,
-                                  uint32_t column)
-{
-    uint32_t slot;
-    enum nd_family family = nd_input_place(&live->scaling, column, &slot);
-    const char *name;
-    if (nd_family(family)->is_text) {
-        name = text_name(features, family, slot);
-    } else {
-        name = nd_registry_name(live->names, slot);
-        family = name != NULL ? nd_sample_family_of(name) : family;
-    }
-    return (struct nd_reason){.name = name != NULL ? name : "?",
-                              .family = family};
-}
-
-static int by_change(const void *first, const void *second)
-{
-    double a = fabs(((const struct nd_reason *)first)->change);
-    double b = fabs(((const struct nd_reason *)second)->change);
-    return (a < b) - (a > b);
-}
-
-/* All reasons, the weightiest first. Names of the registry are copied, since
- * the model may be gone before the caller reads them. */
-static struct nd_reason *find_reasons(const struct nd_live *live,
-                                      const struct passage *passage,
-                                      struct nd_arena *arena, size_t *count_r)
-{
-    struct nd_input input;
-    nd_features_input(&passage->slotted, &live->scaling, arena, &input);
-    struct nd_sparse vector = {input.count, input.columns, input.values};
-    float *changes = nd_arena_take(arena, input.count * sizeof *changes);
-    struct nd_reason *reasons =
-        nd_arena_take(arena, input.count * sizeof *reasons);
-    nd_network_contributions(live->model->network, &vector, changes);
-    size_t count = 0;
-    for (uint32_t i = 0; i < input.count; i++) {
-        if (changes[i] == 0) {
-            continue;
-        }
-        reasons[count] = reason_of(live, &passage->features, input.columns[i]);
-        reasons[count++].change =
-            live->model->calibration.slope * (double)changes[i];
-    }
-    if (count > 0) {
-        qsort(reasons, count, sizeof *reasons, by_change);
-    }
-    *count_r = count;
-    return reasons;
-}
-
 void nd_engine_explain(struct nd_engine *engine,
                        const struct nd_message *message,
                        const struct nd_scan *scan, size_t limit,
@@ -247,7 +174,8 @@ void nd_engine_explain(struct nd_engine *engine,
         if (isfinite(log_odds)) {
             judge(engine, live, log_odds, verdict_r);
         }
-        reasons = find_reasons(live, &passage, arena, &count);
+        reasons = nd_live_reasons(live, &passage.features, &passage.slotted,
+                                  arena, &count);
     }
     count = count < limit ? count : limit;
     for (size_t i = 0; i < count; i++) {

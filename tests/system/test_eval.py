@@ -175,6 +175,22 @@ def test_scan_results_join_by_name(neurald, corpus, tmp_path, name_of):
     assert figures["sample_bytes"] < 60
 
 
+def test_our_own_symbols_give_no_label_away(neurald, corpus, tmp_path):
+    scans = write_scans(tmp_path / "scans", corpus, lambda _, mail: mail.stem)
+    text = scans.read_text().replace("BAD", "NEURALD_SPAM").replace(
+        "GOOD", "NEURALD_HAM")
+    scans.write_text(text)
+    figures = neurald.ok("eval", "--spam", corpus / "spam", "--ham",
+                         corpus / "ham", "--scan", scans, "--families",
+                         "symbols", "--json").json
+    assert figures["auc"] == 0.5
+
+
+def test_without_any_feature_there_is_nothing_to_learn(neurald, corpus):
+    neurald.fails(1, "eval", "--spam", corpus / "spam", "--ham",
+                  corpus / "ham", "--families", "symbols", words="--scan")
+
+
 def test_families_choose_what_is_seen(neurald, corpus):
     sizes = {}
     for families in ("metatokens", "text", "words", "metatokens,text"):

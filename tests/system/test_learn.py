@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """learn, forget, relabel, train and status: the store's accounts add up."""
+import json
 import mailbox
-import os
 import re
+import signal
 import stat
+import subprocess
+import time
 
 import pytest
 
@@ -109,6 +112,31 @@ def test_learning_the_other_label_relabels(neurald, mail):
     neurald.ok("learn", "--spam", mail())
     out = neurald.ok("learn", "--ham", mail()).text
     assert out == "default: 1 relabelled, now 0 spam, 1 ham\n"
+
+
+def write_scan(path, ident, symbols):
+    path.write_text(json.dumps({"id": ident, "symbols": symbols}) + "\n")
+    return path
+
+
+def test_scan_results_become_symbols(neurald, mail, tmp_path):
+    scans = write_scan(tmp_path / "scans", "spam-7", {"R_ONE": 1.5, "R_0": 0})
+    plain = neurald.ok("learn", "--spam", mail("spam", 8), "--json").json
+    assert plain["stored_spam"] == 1
+    before = status(neurald)["registry_length"]
+    neurald.ok("learn", "--spam", mail("spam", 7, name="spam-7.eml"),
+               "--scan", scans)
+    assert status(neurald)["registry_length"] > before
+
+
+def test_a_scan_that_comes_later_completes_the_sample(neurald, mail, tmp_path):
+    path = mail("spam", 7, name="spam-7.eml")
+    scans = write_scan(tmp_path / "scans", "spam-7", {"R_ONE": 1.5})
+    neurald.ok("learn", "--spam", path)
+    told = neurald.ok("learn", "--spam", path, "--scan", scans, "--json").json
+    assert (told["merged"], told["spam"]) == (1, 1)
+    told = neurald.ok("learn", "--spam", path, "--scan", scans, "--json").json
+    assert told["duplicate"] == 1
 
 
 def test_a_user_outranks_autolearn(neurald, mail):
@@ -220,9 +248,6 @@ def test_train_if_due_says_why_not(trained):
 
 
 def test_an_interrupt_gives_the_lease_back(neurald, corpus, configured):
-    import signal
-    import subprocess
-    import time
     path = configured("rule default { max_iterations = 5000\n seeds = 8 }\n")
     neurald.ok("learn", "--spam", corpus / "spam", "--ham", corpus / "ham")
     process = neurald.start("train", "--config", path,
@@ -235,9 +260,6 @@ def test_an_interrupt_gives_the_lease_back(neurald, corpus, configured):
 
 
 def test_two_trainers_do_not_train_at_once(neurald, corpus, configured):
-    import signal
-    import subprocess
-    import time
     path = configured("rule default { max_iterations = 5000\n seeds = 8 }\n")
     neurald.ok("learn", "--spam", corpus / "spam", "--ham", corpus / "ham")
     first = neurald.start("train", "--config", path, stderr=subprocess.DEVNULL)

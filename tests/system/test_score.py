@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """score and explain: verdicts in every shape, and mail that passes."""
+import json
 import os
 import re
 import subprocess
@@ -48,6 +49,37 @@ def test_a_folder_gives_a_line_a_message(trained, corpus):
 def test_standard_input_is_scored(trained):
     line = trained.ok("score", "--json", data=make_mail("spam", 900)).json
     assert (line["path"], line["verdict"]) == ("-", "spam")
+
+
+def test_scan_results_count_when_scoring(neurald, corpus, tmp_path, mail):
+    scans = tmp_path / "scans"
+    scans.write_text("".join(json.dumps(
+        {"id": path.stem, "symbols": {f"R_{label.upper()}": 1.0}}) + "\n"
+        for label in ("spam", "ham")
+        for path in (corpus / label).iterdir()))
+    neurald.ok("learn", "--spam", corpus / "spam", "--ham", corpus / "ham",
+               "--scan", scans)
+    neurald.ok("train")
+    path = mail("ham", 900, name="new.eml")
+    plain = neurald.ok("score", "--json", path).json
+    scans.write_text('{"id": "new", "symbols": {"R_SPAM": 1.0}}\n')
+    scanned = neurald.ok("score", "--json", path, "--scan", scans).json
+    assert scanned["log_odds"] > plain["log_odds"]
+    told = neurald.ok("explain", "--json", "--limit", "9999", path, "--scan",
+                      scans).json
+    symbols = [reason for reason in told["reasons"]
+               if reason["family"] == "symbols"]
+    assert symbols and all("R_SPAM" in reason["name"] for reason in symbols)
+    piped = neurald.ok("score", "--headers", path, "--scan", scans).out
+    assert without_ours(piped)[1].startswith(scanned["verdict"])
+
+
+def test_a_rule_is_chosen_by_name(trained, mail, configured):
+    path = configured("rule other {}\nrule default {}\n")
+    first = trained.ok("score", "--json", mail(), "--config", path).json
+    named = trained.ok("score", "--json", mail(), "--config", path,
+                       "--rule", "default").json
+    assert first["generation"] == 0 and named["generation"] > 0
 
 
 def test_exit_codes_are_verdicts_only_when_asked(trained, mail):
