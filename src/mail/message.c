@@ -6,6 +6,7 @@
  */
 #include "mail/message.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -263,17 +264,44 @@ static struct nd_span without_nul(struct nd_span text, struct nd_buffer *buffer)
     return (struct nd_span){(const char *)buffer->data, buffer->length};
 }
 
+/* The charset that a page names in its first bytes, where its part names none:
+ * text up to a quote, a blank or a bracket behind "charset=". */
+static const char *charset_of_page(struct nd_span page, char *charset_r,
+                                   size_t size)
+{
+    const char *end = page.data + (page.length < 2048 ? page.length : 2048);
+    size_t length = 0;
+    for (const char *at = page.data; end - at > 8; at++) {
+        if ((*at | 32) != 'c' || strncasecmp(at, "charset=", 8) != 0)
+            continue;
+        at += 8;
+        at += *at == '"' || *at == '\'';
+        while (at < end && length + 1 < size && *at > ' ' &&
+               strchr("\"';/>", *at) == NULL)
+            charset_r[length++] = (char)tolower((unsigned char)*at++);
+        break;
+    }
+    charset_r[length] = '\0';
+    return charset_r;
+}
+
 static void read_text(struct reading *reading, const struct nd_entity *entity)
 {
+    char charset[41];
     uint32_t *defects = &reading->message->defects;
     const struct nd_part *part = &entity->part;
     struct nd_span decoded = nd_decode_transfer(
         entity->body, part->encoding.data, &reading->decoded, defects);
-    struct nd_span text = nd_decode_charset(decoded, part->charset.data,
-                                            &reading->converted, defects);
+    bool is_html =
+        strcmp(part->type.data, "text/html") == 0 || looks_like_html(decoded);
+    const char *stated = part->charset.data;
+    if (is_html && *stated == '\0' && !nd_is_utf8(decoded.data, decoded.length))
+        stated = charset_of_page(decoded, charset, sizeof charset);
+    struct nd_span text =
+        nd_decode_charset(decoded, stated, &reading->converted, defects);
     text = without_nul(text, &reading->converted);
     nd_text_break(&reading->text);
-    if (strcmp(part->type.data, "text/html") == 0 || looks_like_html(text)) {
+    if (is_html) {
         nd_html_read(&reading->html, text);
         return;
     }

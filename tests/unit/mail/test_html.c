@@ -356,6 +356,31 @@ static void a_page_in_another_charset_ignores_its_own_meta(void **state)
     assert_string_equal(m->text.data, "\xd0\xbf\xd1\x80");
 }
 
+static void a_page_without_a_charset_may_name_it_itself(void **state)
+{
+    static const char *const heads[] = {
+        "<meta charset=koi8-r>",
+        "<META CHARSET='KOI8-R' />",
+        "<meta http-equiv=Content-Type content=\"text/html; charset=koi8-r\">",
+    };
+    struct nd_buffer text = {0};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        nd_buffer_printf(&text, "Content-Type: text/html\n\n%s\xd0\xd2",
+                         heads[i]);
+        const struct nd_message *m = read_buffer(*state, &text);
+        assert_string_equal(m->text.data, "\xd0\xbf\xd1\x80");
+        assert_int_equal(m->defects, 0);
+    }
+    nd_buffer_append_text(&text, "Content-Type: text/html\n\n"
+                                 "<meta charset=koi8-r>\xd0\xbf charset=");
+    assert_string_equal(read_buffer(*state, &text)->text.data,
+                        "\xd0\xbf charset=");
+    nd_buffer_append_text(&text, "Content-Type: text/html\n\n"
+                                 "<p>caf\xe9 charset=");
+    assert_string_equal(read_buffer(*state, &text)->text.data,
+                        "caf\xc3\xa9 charset=");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +407,7 @@ int main(void)
         with_desk(facts_of_several_pages_add_up),
         with_desk(a_message_without_html_has_no_facts_of_it),
         with_desk(a_page_in_another_charset_ignores_its_own_meta),
+        with_desk(a_page_without_a_charset_may_name_it_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
