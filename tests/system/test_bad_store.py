@@ -7,10 +7,11 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
-from conftest import make_mail
+from conftest import fill_folder, make_mail
 
 
 def digest(path):
@@ -233,3 +234,59 @@ def test_a_copied_store_works(trained, mail, tmp_path):
     line = trained.ok("score", "--json", mail("spam", 900), "--store",
                       tmp_path / "copy.db").json
     assert line["verdict"] == "spam"
+
+
+def findings(neurald, *arguments):
+    """doctor's findings by check."""
+    result = neurald.run("doctor", "--json", *arguments)
+    assert result.status in (0, 69)
+    return {line["check"]: line for line in result.lines}
+
+
+def test_doctor_sees_a_lopsided_store(neurald, corpus, tmp_path):
+    fill_folder(tmp_path / "few", "ham", range(25))
+    fill_folder(tmp_path / "many", "spam", range(300))
+    neurald.ok("learn", "--spam", tmp_path / "many", "--ham",
+               tmp_path / "few")
+    told = findings(neurald)["classes"]
+    assert told["result"] == "warn" and "smaller class" in told["remedy"]
+
+
+def test_doctor_sees_a_lease_that_was_left_behind(neurald, corpus,
+                                                  configured):
+    path = configured("rule default { max_iterations = 4000\n seeds = 4\n"
+                      "lease = 5s }\n")
+    neurald.ok("learn", "--spam", corpus / "spam", "--ham", corpus / "ham")
+    process = neurald.start("train", "--config", path,
+                            stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while "held" not in findings(neurald)["lease"]["text"]:
+        assert time.monotonic() < deadline
+    assert findings(neurald)["lease"]["result"] == "ok"
+    process.kill()
+    process.wait()
+    while findings(neurald)["lease"]["result"] == "ok":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert "left behind" in findings(neurald)["lease"]["text"]
+
+
+def test_doctor_and_status_see_a_model_of_another_key(trained, configured,
+                                                      tmp_path):
+    key = tmp_path / "key"
+    key.write_text("ab" * 32 + "\n")
+    key.chmod(0o600)
+    path = configured(f"key_file = \"{key}\"\n")
+    told = findings(trained, "--config", path)
+    assert told["key file"]["result"] == "ok"
+    assert told["model"]["result"] == "fail"
+    status = trained.ok("status", "--json", "--config", path).json
+    assert "key" in status["problem"]
+    assert "problem" in trained.ok("status", "--config", path).text
+
+
+def test_doctor_follows_the_configurations_key_file(trained, configured):
+    path = configured('key_file = "/nonexistent/key"\n')
+    told = findings(trained, "--config", path)
+    assert told["key file"]["result"] == "fail"
+    assert told["store"]["result"] == "fail"

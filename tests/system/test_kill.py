@@ -8,8 +8,6 @@ import sqlite3
 import subprocess
 import time
 
-import pytest
-
 from conftest import fill_folder
 
 SLOW = "rule default { max_iterations = 4000\n seeds = 4\n lease = 5s }\n"

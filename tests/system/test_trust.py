@@ -3,7 +3,7 @@
 headers count only from the writers that the configuration names."""
 import pytest
 
-from conftest import fill_folder, make_mail
+from conftest import make_mail
 
 HAM_STATUS = "No, score=-9.0 required=5.0 tests=ALL_TRUSTED,BAYES_00 " \
              "autolearn=ham version=3.4.6"
