@@ -74,18 +74,30 @@ static uint32_t gap_at(const struct nd_section *section, uint32_t i)
                   : section->slots[i] - section->slots[i - 1] - 1;
 }
 
-/* The parameter that takes the fewest bits. */
+static uint64_t bits_with(const struct nd_section *section, unsigned parameter)
+{
+    uint64_t bits = (uint64_t)section->count * (parameter + 1);
+    for (uint32_t i = 0; i < section->count; i++)
+        bits += gap_at(section, i) >> parameter;
+    return bits;
+}
+
+/* The parameter that takes the fewest bits. It lies near the logarithm of the
+ * mean gap: from there, down and up as long as that helps. */
 static unsigned best_parameter(const struct nd_section *section)
 {
-    unsigned best = 0;
-    uint64_t least = UINT64_MAX;
-    for (unsigned parameter = 0; parameter < SLOT_BITS; parameter++) {
-        uint64_t bits = (uint64_t)section->count * (parameter + 1);
-        for (uint32_t i = 0; i < section->count && bits < least; i++)
-            bits += gap_at(section, i) >> parameter;
-        if (bits < least) {
+    uint32_t mean = section->slots[section->count - 1] / section->count;
+    unsigned best = 31U - (unsigned)__builtin_clz(mean | 1);
+    uint64_t least = bits_with(section, best);
+    for (int step = -1; step <= 1; step += 2) {
+        for (;;) {
+            unsigned next = best + (unsigned)step;
+            uint64_t bits =
+                next < SLOT_BITS ? bits_with(section, next) : UINT64_MAX;
+            if (bits >= least)
+                break;
             least = bits;
-            best = parameter;
+            best = next;
         }
     }
     return best;
@@ -125,11 +137,8 @@ static void write_body(const struct nd_section *section, uint8_t flags,
     struct nd_bit_writer writer = {.buffer = body};
     unsigned parameter = best_parameter(section);
     nd_bits_put(&writer, parameter, PARAMETER_BITS);
-    for (uint32_t i = 0; i < section->count; i++) {
-        uint32_t gap = gap_at(section, i);
-        nd_bits_put_unary(&writer, gap >> parameter);
-        nd_bits_put(&writer, gap, parameter);
-    }
+    for (uint32_t i = 0; i < section->count; i++)
+        nd_bits_put_rice(&writer, gap_at(section, i), parameter);
     for (uint32_t i = 0; i < section->count && (flags & FLAG_VALUES); i++)
         nd_value_put(&writer, form_of(flags), section->values[i]);
     nd_bits_flush(&writer);
@@ -225,7 +234,7 @@ static enum nd_status next_section(struct walk *walk, struct nd_error *error,
 enum nd_status nd_sample_families(const void *data, size_t length,
                                   struct nd_error *error, uint32_t *families_r)
 {
-    struct walk walk;
+    struct walk walk = {0};
     struct raw_section section = {0};
     uint32_t families = 0;
     enum nd_status status = begin_walk(&walk, data, length, error);
@@ -262,9 +271,7 @@ static bool read_slots(struct nd_bit_reader *bits, unsigned parameter,
 {
     uint64_t next = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t high = nd_bits_get_unary(bits);
-        uint64_t slot =
-            next + (high << parameter | nd_bits_get(bits, parameter));
+        uint64_t slot = next + nd_bits_get_rice(bits, parameter);
         if (bits->failed || slot >> SLOT_BITS != 0)
             return false;
         slots[i] = (uint32_t)slot;
@@ -314,7 +321,7 @@ enum nd_status nd_sample_decode(const void *data, size_t length,
                                 struct nd_arena *arena, struct nd_error *error,
                                 struct nd_section *sections_r, size_t *count_r)
 {
-    struct walk walk;
+    struct walk walk = {0};
     struct raw_section raw = {0};
     struct nd_section sections[ND_SAMPLE_MAX_SECTIONS];
     size_t count = 0;
@@ -361,7 +368,7 @@ enum nd_status nd_sample_merge(const void *old, size_t old_length,
                                const void *added, size_t added_length,
                                struct nd_buffer *merged, struct nd_error *error)
 {
-    struct walk mine, theirs;
+    struct walk mine = {0}, theirs = {0};
     size_t before = merged->length;
     enum nd_status status = begin_walk(&mine, old, old_length, error);
     if (status == ND_OK)

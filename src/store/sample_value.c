@@ -15,8 +15,8 @@
 
 /* Exponents of frexpf (a value is 0.5 to 1 times 2^exponent) from the likely
  * on. The place in this list is written in Rice code with parameter 1. */
-static const int8_t likely[] = {0, -1, -2, -3, -4,  -5, -6,  -7,
-                                1, 2,  -8, -9, -10, 3,  -11, -12};
+static const int likely[] = {0, -1, -2, -3, -4,  -5, -6,  -7,
+                             1, 2,  -8, -9, -10, 3,  -11, -12};
 #define LIKELY_COUNT (sizeof(likely) / sizeof(likely[0]))
 /* This many 1 bits announce any other exponent, written plainly. */
 #define ESCAPE_ONES 8

@@ -30,7 +30,8 @@ static bool is_prefix(struct nd_sqlite_batch *batch,
                       const struct nd_sample_put *sample)
 {
     if (!batch->pair_checked || batch->pair_length != sample->registry_length ||
-        memcmp(batch->pair_digest, sample->registry_digest, ND_DIGEST_BYTES)) {
+        memcmp(batch->pair_digest, sample->registry_digest, ND_DIGEST_BYTES) !=
+            0) {
         batch->pair_checked = true;
         batch->pair_length = sample->registry_length;
         memcpy(batch->pair_digest, sample->registry_digest, ND_DIGEST_BYTES);
