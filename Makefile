@@ -38,6 +38,6 @@ format:          ## clang-format on every C file
 	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format-14 -i
 
 install: build/neurald  ## into the prefix, or under DESTDIR
-	@meson install -C build --no-rebuild
+	@meson install -C build
 
 .PHONY: always help demo check sanitize fuzz bench format install
