@@ -59,7 +59,7 @@ void nd_bits_init(struct nd_bit_reader *reader, const void *data, size_t length)
     *reader = (struct nd_bit_reader){.data = data, .length = length};
 }
 
-/* Leaves at least 56 bits, or all that there are. Eight bytes are taken at
+/* Leaves 49 to 63 bits, or all that there are. Eight bytes are taken at
  * once where there are as many; those of their bits that count does not cover
  * yet come again with the next eight, and are the same. */
 static void refill(struct nd_bit_reader *reader)
@@ -72,7 +72,7 @@ static void refill(struct nd_bit_reader *reader)
         reader->count |= 56;
         return;
     }
-    while (reader->count <= 56 && reader->position < reader->length) {
+    while (reader->count <= 48 && reader->position < reader->length) {
         uint64_t next = reader->data[reader->position++];
         reader->pending |= next << (56 - reader->count);
         reader->count += 8;
@@ -108,9 +108,7 @@ uint32_t nd_bits_get_unary(struct nd_bit_reader *reader)
             refill(reader);
         if (reader->count == 0)
             return fail(reader);
-        unsigned run = reader->pending == UINT64_MAX
-                           ? 64
-                           : (unsigned)__builtin_clzll(~reader->pending);
+        unsigned run = (unsigned)__builtin_clzll(~reader->pending | 1);
         if (run < reader->count) {
             reader->pending = reader->pending << run << 1;
             reader->count -= run + 1;

@@ -15,18 +15,42 @@
 
 #define MAX_FAULTS 32
 
-#define OPERATIONS(X)                                                         \
-    X(now)                                                                    \
-    X(key)                                                                    \
-    X(put_many) X(forget) X(forget_matching) X(relabel) X(snapshot) X(read)   \
-        X(find) X(registry_slots) X(registry_read) X(profile_register)        \
-            X(profile_list) X(profile_touch) X(profile_trim) X(lease_acquire) \
-                X(lease_renew) X(lease_release) X(lease_show)                 \
-                    X(training_state) X(training_finish) X(model_upload)      \
-                        X(model_publish) X(model_import) X(model_current)     \
-                            X(model_get) X(model_list) X(model_pin) X(count)  \
-                                X(stats) X(journal) X(scopes) X(host_report)  \
-                                    X(host_list) X(maintain)
+#define OPERATIONS(X)   \
+    X(now)              \
+    X(key)              \
+    X(put_many)         \
+    X(forget)           \
+    X(forget_matching)  \
+    X(relabel)          \
+    X(snapshot)         \
+    X(read)             \
+    X(find)             \
+    X(registry_slots)   \
+    X(registry_read)    \
+    X(profile_register) \
+    X(profile_list)     \
+    X(profile_touch)    \
+    X(profile_trim)     \
+    X(lease_acquire)    \
+    X(lease_renew)      \
+    X(lease_release)    \
+    X(lease_show)       \
+    X(training_state)   \
+    X(training_finish)  \
+    X(model_upload)     \
+    X(model_publish)    \
+    X(model_import)     \
+    X(model_current)    \
+    X(model_get)        \
+    X(model_list)       \
+    X(model_pin)        \
+    X(count)            \
+    X(stats)            \
+    X(journal)          \
+    X(scopes)           \
+    X(host_report)      \
+    X(host_list)        \
+    X(maintain)
 
 enum operation {
 #define OPERATION_ENUM(name) OPERATION_##name,
