@@ -16,8 +16,8 @@
 static const struct nd_option global_options[] = {
     {"config", ND_OPTION_VALUE, "FILE", "read the configuration from FILE"},
     {"store", ND_OPTION_VALUE, "URL",
-     "where samples and models live: sqlite:PATH; goes before the "
-     "configuration's"},
+     "where samples and models live: sqlite:PATH or redis://HOST; goes before "
+     "the configuration's"},
     {"rule", ND_OPTION_VALUE, "NAME",
      "use this rule of the configuration (else all of them, or the first, as "
      "the command has it)"},

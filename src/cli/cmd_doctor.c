@@ -125,8 +125,10 @@ static void check_everything(struct nd_doctor *doctor)
     enum nd_status status =
         nd_session_open(doctor->cli, ND_SESSION_READ, false, &session);
     if (status == ND_OK) {
+        char *shown = nd_session_shown_url(url);
         char *text =
-            nd_sprintf("%s can be read, version %d", url, ND_STORE_VERSION);
+            nd_sprintf("%s can be read, version %d", shown, ND_STORE_VERSION);
+        free(shown);
         nd_doctor_tell(doctor, ND_HEALTH_OK, "store", text, NULL);
         free(text);
         check_writing(doctor);

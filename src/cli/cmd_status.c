@@ -243,7 +243,9 @@ static enum nd_status print_json(struct nd_cli *cli, const char *url,
 {
     struct nd_json json = {0};
     nd_json_open(&json, NULL, '{');
-    nd_json_text(&json, "store", url);
+    char *shown = nd_session_shown_url(url);
+    nd_json_text(&json, "store", shown);
+    free(shown);
     nd_json_text(&json, "rule", facts->scope.rule);
     nd_json_text(&json, "settings", facts->scope.settings);
     nd_json_switch(&json, "configured", facts->rule != NULL);
@@ -312,7 +314,9 @@ static enum nd_status run(struct nd_cli *cli)
         status = nd_session_open(cli, ND_SESSION_READ, false, &session);
     }
     if (status == ND_OK && !cli->json) {
-        printf("store %s\n", session->url);
+        char *shown = nd_session_shown_url(session->url);
+        printf("store %s\n", shown);
+        free(shown);
     }
     for (size_t i = 0; status == ND_OK && i < session->count; i++) {
         struct nd_status_facts facts = {

@@ -32,10 +32,10 @@
 
 static const struct nd_key_info global_keys[] = {
     KEY("store", TEXT, "", 0, 0, GLOBAL(store),
-        "Where samples and models live: sqlite:PATH. Empty: "
-        "neurald/neurald.db in the user's state directory "
-        "($XDG_STATE_HOME, else ~/.local/state). The option --store goes "
-        "before it."),
+        "Where samples and models live: sqlite:PATH, or redis://HOST "
+        "(docs/redis.md). Empty: neurald/neurald.db in the user's state "
+        "directory ($XDG_STATE_HOME, else ~/.local/state). The option --store "
+        "goes before it."),
     KEY("store_timeout", DURATION, "5s", 100, 10 * MINUTE,
         GLOBAL(store_timeout_ms),
         "How long one operation waits for a store that others hold."),

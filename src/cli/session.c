@@ -40,6 +40,18 @@ char *nd_session_url(const struct nd_config *config)
     return url;
 }
 
+char *nd_session_shown_url(const char *url)
+{
+    const char *user = strstr(url, "://");
+    const char *end = user != NULL ? strchr(user + 3, '@') : NULL;
+    const char *colon = user != NULL ? strchr(user + 3, ':') : NULL;
+    if (end == NULL || colon == NULL || colon > end ||
+        end > user + 3 + strcspn(user + 3, "/?")) {
+        return nd_strdup(url);
+    }
+    return nd_sprintf("%.*s:***%s", (int)(colon - url), url, end);
+}
+
 /* mkdir -p with mode 0700: what is in there is nobody else's business. */
 static enum nd_status make_state_folder(struct nd_cli *cli)
 {

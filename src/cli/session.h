@@ -32,6 +32,10 @@ struct nd_session {
  * file. The caller frees it. */
 char *nd_session_url(const struct nd_config *config);
 
+/* A URL fit for people to see: a password in it is replaced by "***". The
+ * caller frees it. */
+char *nd_session_shown_url(const char *url);
+
 /* Opens the store alone: rules are set, engines are not. Errors in
  * cli->error. */
 enum nd_status nd_session_open_store(

@@ -91,6 +91,25 @@ static void a_given_store_goes_before_it(void **state)
     free(url);
 }
 
+static void a_password_is_not_shown(void **state)
+{
+    static const char *const urls[][2] = {
+        {"redis://me:secret@host:6379/1", "redis://me:***@host:6379/1"},
+        {"redis://:secret@host", "redis://:***@host"},
+        {"redis+unix://a:b@/run/x?user=c", "redis+unix://a:***@/run/x?user=c"},
+        {"redis://host:6379", "redis://host:6379"},
+        {"redis://me@host:6379", "redis://me@host:6379"},
+        {"redis://host:6379/?prefix=a@b", "redis://host:6379/?prefix=a@b"},
+        {"sqlite:/a:b@c", "sqlite:/a:b@c"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        char *shown = nd_session_shown_url(urls[i][0]);
+        assert_string_equal(shown, urls[i][1]);
+        free(shown);
+    }
+}
+
 static bool exists(const char *path)
 {
     struct stat info;
@@ -159,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_is_the_users_own),
         cmocka_unit_test(a_given_store_goes_before_it),
+        cmocka_unit_test(a_password_is_not_shown),
         cmocka_unit_test(only_creation_creates),
         cmocka_unit_test(a_given_stores_folder_is_never_made),
         cmocka_unit_test(a_broken_key_file_opens_nothing),
