@@ -13,8 +13,6 @@
 #include "base/utf8.h"
 #include "features/unicode.h"
 
-#define WORD_BITS 64U
-
 struct nd_slot_name {
     uint32_t slot;
     const char *name;
@@ -39,7 +37,7 @@ void nd_token_add_text(struct nd_token *token, const char *text)
     nd_token_add(token, text, strlen(text));
 }
 
-void nd_token_add_code(struct nd_token *token, uint32_t code)
+void nd_token_add_wide(struct nd_token *token, uint32_t code)
 {
     if (token->length + 4 <= sizeof token->text) {
         token->length += nd_utf8_encode(code, token->text + token->length);
@@ -104,10 +102,11 @@ void nd_collect_begin(struct nd_collector *collector, const struct nd_key *key,
     collector->arena = arena;
     collector->wants_names = (options->flags & ND_EXTRACT_NAMES) != 0;
     set_mixers(collector);
-    for (enum nd_family family = 0; family < ND_FAMILY_COUNT; family++) {
-        if (nd_family(family)->is_text && (options->families >> family & 1U)) {
+    for (enum nd_family family = 0; family <= ND_NO_FAMILY; family++) {
+        collector->sets[family].bits = collector->nothing;
+        if (family < ND_NO_FAMILY && nd_family(family)->is_text &&
+            (options->families >> family & 1U))
             begin_set(collector, family);
-        }
     }
 }
 
@@ -117,27 +116,19 @@ uint64_t nd_collect_hash(const struct nd_collector *collector,
     return nd_keyed_hash(collector->key, token->text, token->length);
 }
 
-bool nd_collect_add(struct nd_collector *collector, enum nd_family family,
-                    uint64_t hash)
+bool nd_collect_new(struct nd_collector *collector, enum nd_family family,
+                    uint32_t slot)
 {
     struct nd_slot_set *set = &collector->sets[family];
-    if (set->bits == NULL || set->count >= set->limit) {
+    if (set->count >= set->limit)
         return false;
-    }
-    uint32_t slot = (uint32_t)hash & set->mask;
-    uint64_t bit = (uint64_t)1 << slot % WORD_BITS;
-    if (set->bits[slot / WORD_BITS] & bit) {
-        return false;
-    }
-    set->bits[slot / WORD_BITS] |= bit;
+    set->bits[slot / 64] |= (uint64_t)1 << slot % 64;
     set->count++;
-    if (!collector->wants_names) {
+    if (!collector->wants_names)
         return false;
-    }
-    if (set->names == NULL) {
+    if (set->names == NULL)
         set->names =
             nd_arena_take(collector->arena, set->limit * sizeof *set->names);
-    }
     set->names[set->count - 1] = (struct nd_slot_name){slot, ""};
     return true;
 }
@@ -164,11 +155,11 @@ void nd_collect_token(struct nd_collector *collector, enum nd_family family,
 static void list_slots(const struct nd_slot_set *set, uint32_t *slots_r)
 {
     uint32_t count = 0;
-    for (uint32_t word = 0; word <= set->mask / WORD_BITS; word++) {
+    for (uint32_t word = 0; word <= set->mask / 64; word++) {
         uint64_t bits = set->bits[word];
         while (bits != 0) {
             uint32_t bit = (uint32_t)__builtin_ctzll(bits);
-            slots_r[count++] = word * WORD_BITS + bit;
+            slots_r[count++] = word * 64 + bit;
             bits &= bits - 1;
         }
     }
@@ -198,7 +189,7 @@ void nd_collect_end(struct nd_collector *collector,
 {
     for (enum nd_family family = 0; family < ND_FAMILY_COUNT; family++) {
         const struct nd_slot_set *set = &collector->sets[family];
-        if (set->bits == NULL || set->count == 0) {
+        if (set->count == 0) {
             continue;
         }
         uint32_t *slots =

@@ -27,20 +27,31 @@ void nd_token_start(struct nd_token *token, const char *prefix);
 /* Appends bytes as they are. */
 void nd_token_add(struct nd_token *token, const char *data, size_t length);
 void nd_token_add_text(struct nd_token *token, const char *text);
-/* Appends one code point as UTF-8, or nothing where it does not fit. */
-void nd_token_add_code(struct nd_token *token, uint32_t code);
+/* Appends a code point above 0x7F as UTF-8, or nothing where it does not fit.
+ */
+void nd_token_add_wide(struct nd_token *token, uint32_t code);
+/* Appends any code point as UTF-8, or nothing where it does not fit. */
+static inline void nd_token_add_code(struct nd_token *token, uint32_t code)
+{
+    if (code >= 0x80)
+        nd_token_add_wide(token, code);
+    else if (token->length < sizeof token->text)
+        token->text[token->length++] = (char)code;
+}
 /* Appends text with each code point folded (see unicode.h). */
 void nd_token_add_folded(struct nd_token *token, const char *data,
                          size_t length);
 /* Appends a count's step: 0, 1, 2, 3, 4, then powers of two. */
 void nd_token_add_step(struct nd_token *token, uint64_t count);
 
+#define ND_NO_FAMILY ND_FAMILY_COUNT
+
 /* What was met of one family. */
 struct nd_slot_set {
-    uint64_t *bits; /* NULL: the family is not looked for */
-    uint32_t mask;  /* slots - 1 */
+    uint64_t *bits;
+    uint32_t mask; /* slots - 1 */
     uint32_t count;
-    uint32_t limit;
+    uint32_t limit;             /* 0: the family is not looked for */
     struct nd_slot_name *names; /* with ND_EXTRACT_NAMES, in order met */
 };
 
@@ -49,6 +60,7 @@ struct nd_collector {
     uint64_t mixers[3]; /* secret numbers for nd_collect_mix */
     struct nd_arena *arena;
     bool wants_names;
+    uint64_t nothing[1]; /* the bits of families that are not looked for */
     struct nd_slot_set sets[ND_FAMILY_COUNT + 1]; /* the last: no family */
 };
 
@@ -62,7 +74,7 @@ static inline bool nd_collect_wants(const struct nd_collector *collector,
                                     enum nd_family family)
 {
     const struct nd_slot_set *set = &collector->sets[family];
-    return set->bits != NULL && set->count < set->limit;
+    return set->count < set->limit;
 }
 
 /* The keyed hash of a name. */
@@ -79,10 +91,22 @@ static inline uint64_t nd_collect_mix(const struct nd_collector *collector,
     return number ^ number >> 32;
 }
 
+/* What nd_collect_add does for a slot that is not set. */
+bool nd_collect_new(struct nd_collector *collector, enum nd_family family,
+                    uint32_t slot);
+
 /* Adds the feature with this hash. True if it is new and names are wanted:
  * then the caller says its name with nd_collect_name. */
-bool nd_collect_add(struct nd_collector *collector, enum nd_family family,
-                    uint64_t hash);
+static inline bool nd_collect_add(struct nd_collector *collector,
+                                  enum nd_family family, uint64_t hash)
+{
+    const struct nd_slot_set *set = &collector->sets[family];
+    uint32_t slot = (uint32_t)hash & set->mask;
+    if (set->bits[slot / 64] >> slot % 64 & 1U)
+        return false;
+    return nd_collect_new(collector, family, slot);
+}
+
 void nd_collect_name(struct nd_collector *collector, enum nd_family family,
                      const struct nd_token *token);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "features/addresses.h"
 #include "features/header_table.h"
 #include "features/structure.h"
 #include "features/unicode.h"
@@ -130,55 +131,53 @@ static void collect_order(struct nd_collector *collector,
     nd_collect_token(collector, ND_FAMILY_STRUCTURE, &token);
 }
 
+/* "Message-Id", where each word has its first letter alone in capitals: the
+ * spelling that says nothing. */
+static bool is_plain_spelling(struct nd_text name)
+{
+    for (size_t i = 0; i < name.length; i++) {
+        bool first = i == 0 || name.data[i - 1] == '-';
+        bool upper = name.data[i] >= 'A' && name.data[i] <= 'Z';
+        if (is_letter(name.data[i]) && upper != first)
+            return false;
+    }
+    return true;
+}
+
+/* Headers that all mail has say something by their absence alone. */
+static const char *const expected[] = {"from", "to", "date", "subject",
+                                       "message-id"};
+#define EXPECTED (sizeof expected / sizeof expected[0])
+
+static bool is_expected(struct nd_text name)
+{
+    for (size_t i = 0; i < EXPECTED; i++)
+        if (strcasecmp(expected[i], name.data) == 0)
+            return true;
+    return false;
+}
+
 static void collect_presence(struct nd_collector *collector,
                              const struct nd_header *header)
 {
-    nd_structure_add(collector, "has:", header->name);
+    if (!is_expected(header->name))
+        nd_structure_add(collector, "has:", header->name);
+    if (is_plain_spelling(header->name))
+        return;
     struct nd_token spelling;
     nd_token_start(&spelling, "spelling:");
     nd_token_add(&spelling, header->name.data, header->name.length);
     nd_collect_token(collector, ND_FAMILY_STRUCTURE, &spelling);
 }
 
-/* ---- addresses that agree ---- */
-
-static struct nd_text find_value(const struct nd_message *message,
-                                 const char *name)
+static void collect_absences(struct nd_collector *collector,
+                             const struct nd_message *message)
 {
-    for (size_t i = 0; i < message->header_count; i++) {
-        if (strcasecmp(message->headers[i].name.data, name) == 0) {
-            return message->headers[i].value;
-        }
-    }
-    return (struct nd_text){"", 0};
-}
-
-static bool is_host_byte(char byte)
-{
-    return is_letter(byte) || is_digit(byte) || byte == '.' || byte == '-';
-}
-
-/* The last two labels of the host after the last at sign of value. */
-static struct nd_text domain_of(struct nd_text value)
-{
-    const char *at = memrchr(value.data, '@', value.length);
-    if (at == NULL) {
-        return (struct nd_text){"", 0};
-    }
-    const char *begin = at + 1;
-    const char *end = begin;
-    while (end < value.data + value.length && is_host_byte(*end)) {
-        end++;
-    }
-    int dots = 0;
-    for (const char *byte = end; byte > begin; byte--) {
-        dots += byte[-1] == '.';
-        if (dots == 2) {
-            begin = byte;
-            break;
-        }
-    }
-    return (struct nd_text){begin, (size_t)(end - begin)};
+    for (size_t i = 0; i < EXPECTED; i++)
+        if (nd_header_value(message, expected[i]).length == 0)
+            nd_structure_add(
+                collector,
+                "lacks:", (struct nd_text){expected[i], strlen(expected[i])});
 }
 
 static void collect_agreement(struct nd_collector *collector, const char *name,
@@ -189,8 +188,7 @@ static void collect_agreement(struct nd_collector *collector, const char *name,
     nd_token_add_text(&token, name);
     if (first.length == 0 || second.length == 0) {
         nd_token_add_text(&token, " absent");
-    } else if (first.length == second.length &&
-               strncasecmp(first.data, second.data, first.length) == 0) {
+    } else if (nd_domains_agree(first, second)) {
         nd_token_add_text(&token, " yes");
     } else {
         nd_token_add_text(&token, " no");
@@ -201,10 +199,10 @@ static void collect_agreement(struct nd_collector *collector, const char *name,
 static void collect_agreements(struct nd_collector *collector,
                                const struct nd_message *message)
 {
-    struct nd_text from = domain_of(find_value(message, "from"));
-    struct nd_text to = domain_of(find_value(message, "to"));
-    struct nd_text reply = domain_of(find_value(message, "reply-to"));
-    struct nd_text id = domain_of(find_value(message, "message-id"));
+    struct nd_text from = nd_domain_of(nd_header_value(message, "from"));
+    struct nd_text to = nd_domain_of(nd_header_value(message, "to"));
+    struct nd_text reply = nd_domain_of(nd_header_value(message, "reply-to"));
+    struct nd_text id = nd_domain_of(nd_header_value(message, "message-id"));
     collect_agreement(collector, "from reply-to", from, reply);
     collect_agreement(collector, "from message-id", from, id);
     collect_agreement(collector, "from to", from, to);
@@ -217,15 +215,16 @@ void nd_collect_header_structure(struct nd_collector *collector,
     const struct nd_header *before = NULL;
     for (size_t i = 0; i < message->header_count; i++) {
         const struct nd_header *header = &message->headers[i];
-        struct nd_header_use use = nd_header_use(header);
-        if (use.shape) {
+        unsigned use = nd_header_use(header);
+        if (use & ND_USE_SHAPE) {
             collect_form(collector, header);
         }
-        if (use.presence) {
+        if (use & ND_USE_PRESENCE) {
             collect_presence(collector, header);
             collect_order(collector, before, header);
             before = header;
         }
     }
+    collect_absences(collector, message);
     collect_agreements(collector, message);
 }

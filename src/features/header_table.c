@@ -3,115 +3,65 @@
  * Which headers say something that holds elsewhere too. Those that the
  * receiving side, a mailing list or a mailbox program writes mark where a
  * message was collected, not what it is: a network that learns them is right
- * on the mail of its own server and wrong on all other. Dates mark when. The
+ * on the mail of its own server and wrong on all other. src/mail knows most of
+ * them by their role. Dates mark when, ids are not repeated, and the
  * recipient's address is the reader's own.
  */
 #include "features/header_table.h"
 
-#include <string.h>
+#include <stddef.h>
 #include <strings.h>
 
-struct row {
+#define PRESENCE ND_USE_PRESENCE
+#define WORDS ND_USE_WORDS
+#define SHAPE ND_USE_SHAPE
+
+/* In the order of strcasecmp. Headers not named here: presence and words. */
+static const struct {
     const char *name;
-    struct nd_header_use use;
-};
-
-#define NOTHING             \
-    {                       \
-        false, false, false \
-    }
-#define PRESENCE           \
-    {                      \
-        true, false, false \
-    }
-#define PRESENCE_SHAPE    \
-    {                     \
-        true, false, true \
-    }
-#define PRESENCE_WORDS    \
-    {                     \
-        true, true, false \
-    }
-#define ALL              \
-    {                    \
-        true, true, true \
-    }
-
-/* In the order of strcasecmp. Headers not named here: PRESENCE_WORDS. */
-static const struct row table[] = {
-    {"apparently-to", NOTHING},
+    unsigned use;
+} table[] = {
     {"bcc", PRESENCE},
     {"cc", PRESENCE},
-    {"content-length", NOTHING},
-    {"content-type", ALL},
-    {"date", PRESENCE_SHAPE},
-    {"delivered-to", NOTHING},
-    {"delivery-date", NOTHING},
-    {"envelope-to", NOTHING},
-    {"errors-to", NOTHING},
-    {"from", ALL},
+    {"content-type", PRESENCE | SHAPE},
+    {"date", PRESENCE | SHAPE},
+    {"from", PRESENCE | WORDS | SHAPE},
     {"in-reply-to", PRESENCE},
-    {"lines", NOTHING},
-    {"message-id", PRESENCE_SHAPE},
-    {"old-subject", NOTHING},
-    {"posted-date", NOTHING},
-    {"received", NOTHING},
-    {"received-date", NOTHING},
+    {"message-id", PRESENCE | SHAPE},
+    {"mime-version", PRESENCE},
+    {"old-subject", ND_USE_NOTHING},
+    {"posted-date", ND_USE_NOTHING},
+    {"received-date", ND_USE_NOTHING},
     {"references", PRESENCE},
     {"reply-by", PRESENCE},
-    {"reply-to", ALL},
-    {"resent-date", NOTHING},
-    {"resent-from", NOTHING},
-    {"resent-message-id", NOTHING},
-    {"resent-sender", NOTHING},
-    {"resent-to", NOTHING},
-    {"return-path", NOTHING},
-    {"sender", NOTHING},
-    {"status", NOTHING},
+    {"reply-to", PRESENCE | WORDS | SHAPE},
+    {"resent-date", ND_USE_NOTHING},
+    {"resent-from", ND_USE_NOTHING},
+    {"resent-message-id", ND_USE_NOTHING},
+    {"resent-sender", ND_USE_NOTHING},
+    {"resent-to", ND_USE_NOTHING},
     {"subject", PRESENCE},
     {"to", PRESENCE},
-    {"x-apparently-to", NOTHING},
-    {"x-authentication-warning", NOTHING},
-    {"x-envelope-from", NOTHING},
-    {"x-envelope-to", NOTHING},
-    {"x-keywords", NOTHING},
-    {"x-loop", NOTHING},
-    {"x-mime-autoconverted", NOTHING},
-    {"x-original-date", NOTHING},
-    {"x-original-to", NOTHING},
-    {"x-originalarrivaltime", PRESENCE},
-    {"x-precedence-ref", NOTHING},
-    {"x-status", NOTHING},
-    {"x-uid", NOTHING},
-    {"x-uidl", NOTHING},
+    {"x-mail-from", ND_USE_NOTHING},
+    {"x-precedence-ref", ND_USE_NOTHING},
+    {"x-rcpt-to", ND_USE_NOTHING},
 };
 
-static const struct nd_header_use *find(const char *name)
+unsigned nd_header_use(const struct nd_header *header)
 {
     size_t low = 0;
     size_t high = sizeof table / sizeof table[0];
+    if (header->role != ND_HEADER_PLAIN)
+        return ND_USE_NOTHING;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = strcasecmp(name, table[middle].name);
-        if (order == 0) {
-            return &table[middle].use;
-        }
-        if (order < 0) {
+        int order = strcasecmp(header->name.data, table[middle].name);
+        if (order == 0)
+            return table[middle].use;
+        if (order < 0)
             high = middle;
-        } else {
+        else
             low = middle + 1;
-        }
     }
-    return NULL;
-}
-
-struct nd_header_use nd_header_use(const struct nd_header *header)
-{
-    static const struct nd_header_use nothing = NOTHING;
-    static const struct nd_header_use unknown = PRESENCE_WORDS;
-    if (header->role != ND_HEADER_PLAIN) {
-        return nothing;
-    }
-    const struct nd_header_use *use = find(header->name.data);
-    return use != NULL ? *use : unknown;
+    return PRESENCE | WORDS;
 }

@@ -6,18 +6,18 @@
 #ifndef ND_FEATURES_HEADER_TABLE_H
 #define ND_FEATURES_HEADER_TABLE_H
 
-#include <stdbool.h>
-
 #include "mail/message.h"
 
 /* What is taken from a header. */
-struct nd_header_use {
-    bool presence; /* that it is there, how it is written, and its place */
-    bool words;    /* the words and 4-grams of its value */
-    bool shape;    /* the form of its value, without its letters */
+enum nd_header_use {
+    ND_USE_NOTHING = 0,
+    ND_USE_PRESENCE = 1, /* that it is there, how it is written, its place */
+    ND_USE_WORDS = 2,    /* the words and 4-grams of its value */
+    ND_USE_SHAPE = 4,    /* the form of its value, without its letters */
 };
 
-/* Of a header of any role; all false for those that are never a feature. */
-struct nd_header_use nd_header_use(const struct nd_header *header);
+/* A mask of the above; ND_USE_NOTHING for headers that the sender did not
+ * write. */
+unsigned nd_header_use(const struct nd_header *header);
 
 #endif

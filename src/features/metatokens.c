@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "features/characters.h"
 #include "features/named.h"
 
 /* log(1 + count) / log(1 + cap), at most 1. */
@@ -139,61 +140,32 @@ static void put_html(struct nd_named_list *list,
     put(list, "meta:html_hidden", share(hidden, visible + hidden));
 }
 
-struct character_counts {
-    double upper, letters, digits, high, signs, words, long_words;
-};
-
-static struct character_counts count_characters(struct nd_text text)
-{
-    uint64_t upper = 0, lower = 0, digits = 0, high = 0, blanks = 0;
-    uint64_t words = 0, long_words = 0, run = 0;
-    for (size_t i = 0; i <= text.length; i++) {
-        unsigned char byte = (unsigned char)text.data[i]; /* NUL at the end */
-        upper += byte >= 'A' && byte <= 'Z';
-        lower += byte >= 'a' && byte <= 'z';
-        digits += byte >= '0' && byte <= '9';
-        high += byte >= 0x80;
-        blanks += byte <= ' ';
-        if (byte > ' ') {
-            run++;
-            continue;
-        }
-        words += run > 0;
-        long_words += run > 12;
-        run = 0;
-    }
-    uint64_t known = upper + lower + digits + high + blanks - 1;
-    return (struct character_counts){
-        .upper = (double)upper,
-        .letters = (double)(upper + lower),
-        .digits = (double)digits,
-        .high = (double)high,
-        .signs =
-            (double)(text.length - (known < text.length ? known : text.length)),
-        .words = (double)words,
-        .long_words = (double)long_words,
-    };
-}
-
 static void put_text(struct nd_named_list *list,
                      const struct nd_message *message)
 {
-    struct character_counts body = count_characters(message->text);
-    struct character_counts subject = count_characters(message->subject);
+    struct nd_characters body = nd_count_characters(message->text);
+    double words = (double)body.words;
     double length = (double)message->text.length;
-    put(list, "meta:words", damp(body.words, 20000));
-    put(list, "meta:long_words", share(body.long_words, body.words));
-    put(list, "meta:word_length", share(length, 16 * body.words));
-    put(list, "meta:upper", share(body.upper, body.letters));
-    put(list, "meta:digits", share(body.digits, length));
-    put(list, "meta:signs", share(body.signs, length));
-    put(list, "meta:high", share(body.high, length));
-    put(list, "meta:subject", damp((double)message->subject.length, 300));
-    put(list, "meta:subject_upper", share(subject.upper, subject.letters));
-    put(list, "meta:subject_digits",
-        share(subject.digits, (double)message->subject.length));
-    put(list, "meta:subject_high",
-        share(subject.high, (double)message->subject.length));
+    put(list, "meta:words", damp(words, 20000));
+    put(list, "meta:long_words", share((double)body.long_words, words));
+    put(list, "meta:word_length", share(length, 16 * words));
+    put(list, "meta:upper",
+        share((double)body.upper, (double)(body.upper + body.lower)));
+    put(list, "meta:digits", share((double)body.digits, length));
+    put(list, "meta:signs", share((double)body.signs, length));
+    put(list, "meta:high", share((double)body.high, length));
+}
+
+static void put_subject(struct nd_named_list *list,
+                        const struct nd_message *message)
+{
+    struct nd_characters subject = nd_count_characters(message->subject);
+    double length = (double)message->subject.length;
+    put(list, "meta:subject", damp(length, 300));
+    put(list, "meta:subject_upper",
+        share((double)subject.upper, (double)(subject.upper + subject.lower)));
+    put(list, "meta:subject_digits", share((double)subject.digits, length));
+    put(list, "meta:subject_high", share((double)subject.high, length));
 }
 
 static void put_result(struct nd_named_list *list, enum nd_auth_result result,
@@ -227,5 +199,6 @@ void nd_collect_metatokens(struct nd_named_list *list,
     put_urls(list, message);
     put_html(list, &message->html);
     put_text(list, message);
+    put_subject(list, message);
     put_authentication(list, message);
 }

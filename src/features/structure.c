@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "features/characters.h"
 #include "features/structure.h"
 #include "features/text.h"
 
@@ -94,30 +95,6 @@ static void add_html(struct nd_collector *collector,
     nd_structure_add_step(collector, "html markup:", share);
 }
 
-/* Letters, capitals and so on of a text, by byte: cheap, and stable for text
- * in any script. */
-struct characters {
-    uint64_t upper, lower, digits, blanks, signs, high, exclamations, money;
-};
-
-static struct characters count_characters(struct nd_text text)
-{
-    struct characters count = {0};
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        count.upper += byte >= 'A' && byte <= 'Z';
-        count.lower += byte >= 'a' && byte <= 'z';
-        count.digits += byte >= '0' && byte <= '9';
-        count.blanks += byte <= ' ';
-        count.high += byte >= 0x80;
-        count.exclamations += byte == '!';
-        count.money += byte == '$';
-    }
-    count.signs = text.length - count.upper - count.lower - count.digits -
-                  count.blanks - count.high;
-    return count;
-}
-
 static void add_share(struct nd_collector *collector, const char *prefix,
                       uint64_t part, uint64_t whole)
 {
@@ -126,7 +103,7 @@ static void add_share(struct nd_collector *collector, const char *prefix,
 
 static void add_text(struct nd_collector *collector, struct nd_text text)
 {
-    struct characters count = count_characters(text);
+    struct nd_characters count = nd_count_characters(text);
     nd_structure_add_step(collector, "text bytes:", text.length);
     add_share(collector, "text upper:", count.upper, count.upper + count.lower);
     add_share(collector, "text digits:", count.digits, text.length);
@@ -139,7 +116,7 @@ static void add_text(struct nd_collector *collector, struct nd_text text)
 
 static void add_subject(struct nd_collector *collector, struct nd_text subject)
 {
-    struct characters count = count_characters(subject);
+    struct nd_characters count = nd_count_characters(subject);
     nd_structure_add_step(collector, "subject bytes:", subject.length);
     add_share(collector, "subject upper:", count.upper,
               count.upper + count.lower);
@@ -158,7 +135,7 @@ static void add_subject(struct nd_collector *collector, struct nd_text subject)
 void nd_collect_structure(struct nd_collector *collector,
                           const struct nd_message *message)
 {
-    if (collector->sets[ND_FAMILY_STRUCTURE].bits == NULL) {
+    if (!nd_collect_wants(collector, ND_FAMILY_STRUCTURE)) {
         return;
     }
     for (size_t i = 0; i < message->part_count; i++) {

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "features/footer.h"
 #include "features/unicode.h"
 
 #define LONGEST_WORD 32U
@@ -73,9 +74,23 @@ static void shorten_word(struct walk *walk)
     nd_token_add_text(&walk->word, ">");
 }
 
+static bool is_silent(const struct walk *walk)
+{
+    const char *const *silent = walk->plan->silent;
+    const char *word = walk->word.text + walk->prefix_length;
+    size_t length = walk->word.length - walk->prefix_length;
+    for (; silent != NULL && *silent != NULL; silent++)
+        if (strlen(*silent) == length && memcmp(*silent, word, length) == 0)
+            return true;
+    return false;
+}
+
 static void end_word(struct walk *walk)
 {
-    if (walk->letters == 0) {
+    if (walk->letters == 0)
+        return;
+    if (is_silent(walk)) {
+        begin_word(walk);
         return;
     }
     if (walk->letters > LONGEST_WORD) {
@@ -153,13 +168,13 @@ void nd_collect_text(struct nd_collector *collector,
     struct walk walk = {.collector = collector, .plan = plan, .window = ' '};
     const char *cursor = text.data;
     const char *end = text.data + text.length;
-    bool with_words = collector->sets[plan->words].bits != NULL ||
-                      collector->sets[plan->pairs].bits != NULL;
-    bool with_grams = collector->sets[plan->grams].bits != NULL;
+    bool with_words = nd_collect_wants(collector, plan->words) ||
+                      nd_collect_wants(collector, plan->pairs);
+    bool with_grams = nd_collect_wants(collector, plan->grams);
     begin_word(&walk);
-    while (cursor < end) {
-        uint32_t code = nd_fold(nd_next_code(&cursor, end));
-        enum nd_char_class class = nd_char_class(code);
+    while (cursor < end && (with_words || with_grams)) {
+        enum nd_char_class class;
+        uint32_t code = nd_next_folded(&cursor, end, &class);
         if (class == ND_CHAR_IGNORED) {
             continue;
         }
@@ -176,16 +191,18 @@ void nd_collect_text(struct nd_collector *collector,
 void nd_collect_content(struct nd_collector *collector,
                         const struct nd_message *message)
 {
-    static const struct nd_text_plan subject = {
-        ND_FAMILY_WORDS, ND_FAMILY_PAIRS, ND_FAMILY_GRAMS, "word:",
-        "pair:",         "gram:",         "subject:"};
-    static const struct nd_text_plan body = {ND_FAMILY_WORDS,
-                                             ND_FAMILY_PAIRS,
-                                             ND_FAMILY_GRAMS,
-                                             "word:",
-                                             "pair:",
-                                             "gram:",
-                                             NULL};
-    nd_collect_text(collector, &subject, message->subject);
-    nd_collect_text(collector, &body, message->text);
+    struct nd_text_plan plan = {
+        .words = ND_FAMILY_WORDS,
+        .pairs = ND_FAMILY_PAIRS,
+        .grams = ND_FAMILY_GRAMS,
+        .word_prefix = "word:",
+        .pair_prefix = "pair:",
+        .gram_prefix = "gram:",
+        .mark = "subject:",
+    };
+    struct nd_text text = message->text;
+    text.length -= nd_list_footer(text).length;
+    nd_collect_text(collector, &plan, message->subject);
+    plan.mark = NULL;
+    nd_collect_text(collector, &plan, text);
 }

@@ -9,8 +9,6 @@
 #include "features/collect.h"
 #include "mail/message.h"
 
-#define ND_NO_FAMILY ND_FAMILY_COUNT
-
 /* What running text becomes: the families that its words, pairs of words and
  * 4-grams go to (ND_NO_FAMILY: none), and what stands in front of their
  * names. Words under a mark are added a second time, marked, unless NULL. */
@@ -18,6 +16,7 @@ struct nd_text_plan {
     enum nd_family words, pairs, grams;
     const char *word_prefix, *pair_prefix, *gram_prefix;
     const char *mark;
+    const char *const *silent; /* words left out, up to NULL; may be NULL */
 };
 
 /* Words, word pairs and character 4-grams of text, in one pass. */

@@ -13,6 +13,11 @@
 
 #define REPLACEMENT 0xFFFDU
 
+const char nd_folded_ascii[129] = "                                "
+                                  " !\"#$%&'()*+,-./0000000000:;<=>?"
+                                  "@abcdefghijklmnopqrstuvwxyz[\\]^_"
+                                  "`abcdefghijklmnopqrstuvwxyz{|}~ ";
+
 struct range {
     uint32_t first, last;
 };
@@ -42,13 +47,7 @@ uint32_t nd_next_code(const char **cursor, const char *end)
 
 static uint32_t fold_ascii(uint32_t code)
 {
-    if (code >= 'A' && code <= 'Z') {
-        return code + 32;
-    }
-    if (code >= '0' && code <= '9') {
-        return '0';
-    }
-    return code <= ' ' || code == 0x7F ? ' ' : code;
+    return (unsigned char)nd_folded_ascii[code];
 }
 
 /* Latin with case: the supplement and Extended-A, where upper and lower case
@@ -135,8 +134,10 @@ enum nd_char_class nd_char_class(uint32_t folded)
         {0xFE10, 0xFE6F}, {0xFF5F, 0xFF65}, {0xFFE0, 0xFFFF},
     };
     static const struct range ideographs[] = {
-        {0x2E80, 0x2FDF}, {0x3040, 0x9FFF},   {0xAC00, 0xD7AF},
-        {0xF900, 0xFAFF}, {0x20000, 0x3FFFF},
+        {0x2E80, 0x2FDF},
+        {0x3400, 0x9FFF},
+        {0xF900, 0xFAFF},
+        {0x20000, 0x3FFFF},
     };
     if (folded < 0x80) {
         return ascii_class(folded);

@@ -16,7 +16,7 @@ enum nd_char_class {
     ND_CHAR_BLANK,
     ND_CHAR_LETTER,
     ND_CHAR_DIGIT,
-    ND_CHAR_IDEOGRAPH, /* Han, Kana, Hangul: a word of its own */
+    ND_CHAR_IDEOGRAPH, /* Han: a word of its own */
     ND_CHAR_OTHER,
 };
 
@@ -25,11 +25,34 @@ enum nd_char_class {
  * U+FFFD. */
 uint32_t nd_next_code(const char **cursor, const char *end);
 
+/* Each ASCII character folded, as nd_fold would. */
+extern const char nd_folded_ascii[129];
+
 /* Lower case for Latin, Greek and Cyrillic, ASCII for full-width forms, '0'
  * for every digit, ' ' for every blank; other code points as they are. */
 uint32_t nd_fold(uint32_t code);
 
 /* The class of a folded code point. */
 enum nd_char_class nd_char_class(uint32_t folded);
+
+/* nd_next_code, nd_fold and nd_char_class in one, quick for ASCII. */
+static inline uint32_t nd_next_folded(const char **cursor, const char *end,
+                                      enum nd_char_class *class_r)
+{
+    unsigned char byte = (unsigned char)**cursor;
+    uint32_t folded;
+    if (byte < 0x80) {
+        (*cursor)++;
+        folded = (unsigned char)nd_folded_ascii[byte];
+        if (folded >= 'a' && folded <= 'z') {
+            *class_r = ND_CHAR_LETTER;
+            return folded;
+        }
+    } else {
+        folded = nd_fold(nd_next_code(cursor, end));
+    }
+    *class_r = nd_char_class(folded);
+    return folded;
+}
 
 #endif

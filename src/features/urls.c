@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "features/footer.h"
 #include "features/text.h"
 
 #define LONGEST_PATH 160U
@@ -91,7 +92,11 @@ static void add_path(struct nd_collector *collector, struct span path)
         path.end = path.begin + LONGEST_PATH;
     }
     struct nd_text_plan plan = {
-        ND_FAMILY_URLS, ND_NO_FAMILY, ND_NO_FAMILY, "path:", "", "", NULL};
+        .words = ND_FAMILY_URLS,
+        .pairs = ND_NO_FAMILY,
+        .grams = ND_NO_FAMILY,
+        .word_prefix = "path:",
+    };
     nd_collect_text(
         collector, &plan,
         (struct nd_text){path.begin, (size_t)(path.end - path.begin)});
@@ -128,16 +133,22 @@ static void add_url(struct nd_collector *collector, const struct nd_url *url)
     }
 }
 
+/* Whether a link of the plain text stands in a mailing list's footer. */
+static bool is_within(const struct nd_url *url, struct nd_text footer)
+{
+    return !url->from_html && url->url.length > 0 &&
+           memmem(footer.data, footer.length, url->url.data, url->url.length) !=
+               NULL;
+}
+
 void nd_collect_urls(struct nd_collector *collector,
                      const struct nd_message *message)
 {
-    if (collector->sets[ND_FAMILY_URLS].bits == NULL) {
+    if (!nd_collect_wants(collector, ND_FAMILY_URLS)) {
         return;
     }
-    for (size_t i = 0; i < message->url_count; i++) {
-        if (!nd_collect_wants(collector, ND_FAMILY_URLS)) {
-            break;
-        }
-        add_url(collector, &message->urls[i]);
-    }
+    struct nd_text footer = nd_list_footer(message->text);
+    for (size_t i = 0; i < message->url_count; i++)
+        if (!is_within(&message->urls[i], footer))
+            add_url(collector, &message->urls[i]);
 }
