@@ -93,6 +93,7 @@ enum nd_status nd_sqlite_explain(struct nd_sqlite *db, int code,
                        "this one away",
                        db->path);
     case SQLITE_CORRUPT:
+    case SQLITE_ERROR:      /* our words are right, so the tables are not */
     case SQLITE_CONSTRAINT: /* what is there contradicts itself */
     case SQLITE_MISMATCH:
         return explain_damage(db, sqlite3_errmsg(db->handle), error);
@@ -131,9 +132,7 @@ sqlite3_stmt *nd_sqlite_statement(struct nd_sqlite *db, enum nd_sql which)
     }
     int code = sqlite3_prepare_v3(db->handle, statement_texts[which], -1,
                                   SQLITE_PREPARE_PERSISTENT, statement, NULL);
-    if (code == SQLITE_ERROR) /* our words are right, so the tables are not */
-        nd_sqlite_damaged(db, sqlite3_errmsg(db->handle));
-    else if (code != SQLITE_OK)
+    if (code != SQLITE_OK)
         nd_sqlite_failed(db, code);
     return *statement;
 }
