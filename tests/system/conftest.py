@@ -157,6 +157,21 @@ def peak_of(process, seconds=60):
     return peak
 
 
+def unprivileged(path):
+    """Options that run the program as nobody where the test is root.
+
+    The folders above path are opened to all for it.
+    """
+    if os.geteuid() != 0:
+        return {}
+    for folder in path.parents:
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(folder.stat().st_mode | 0o005)
+        if folder.parent == folder.parent.parent:
+            break
+    return {"user": 65534, "group": 65534, "extra_groups": []}
+
+
 @pytest.fixture
 def neurald(tmp_path):
     assert PROGRAM.exists(), f"build {PROGRAM} first, or set NEURALD"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import make_mail, peak_of
+from conftest import make_mail, peak_of, unprivileged
 
 MEBIBYTE = 1 << 20
 
@@ -178,13 +178,19 @@ def test_a_fifo_does_not_hang(neurald, tmp_path, corpus):
     assert told["spam"] == 1
 
 
-def test_an_unreadable_file_is_told(neurald, tmp_path, mail):
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    path = mail("spam", 1)
-    path.chmod(0)
-    result = neurald.run("learn", "--spam", path, mail("spam", 2))
-    assert str(path) in result.err
+def test_an_unreadable_file_is_told(neurald, corpus, tmp_path):
+    nobody = unprivileged(tmp_path / "x")
+    unprivileged(corpus / "x")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "closed.eml").write_bytes(make_mail("spam", 1))
+    (folder / "closed.eml").chmod(0)
+    result = neurald.ok("eval", "--spam", corpus / "spam", folder, "--ham",
+                        corpus / "ham", "--json", cwd=tmp_path, **nobody)
+    assert "closed.eml" in result.err
+    assert result.json["skipped"] == 1
+    neurald.fails(77, "score", "--headers", folder / "closed.eml",
+                  cwd=tmp_path, words="closed.eml", **nobody)
 
 
 def test_links_in_circles_end(neurald, tmp_path):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import fill_folder, make_mail
+from conftest import fill_folder, make_mail, unprivileged
 
 
 def digest(path):
@@ -53,20 +53,8 @@ def test_another_programs_database_stays(neurald, mail, tmp_path):
     assert digest(path) == before
 
 
-def unprivileged(neurald):
-    """Options that run the program as nobody where the test is root."""
-    if os.geteuid() != 0:
-        return {}
-    for folder in neurald.store.parents:
-        if folder.stat().st_mode & 0o005 != 0o005:
-            folder.chmod(folder.stat().st_mode | 0o005)
-        if folder.parent == folder.parent.parent:
-            break
-    return {"user": 65534, "group": 65534, "extra_groups": []}
-
-
 def test_a_read_only_store_still_scores(trained, mail):
-    nobody = unprivileged(trained)
+    nobody = unprivileged(trained.store)
     trained.ok("learn", "--spam", mail("spam", 1))
     folder = trained.store.parent
     for path in folder.iterdir():
@@ -93,7 +81,7 @@ def test_a_read_only_store_still_scores(trained, mail):
 
 
 def test_a_store_that_may_not_be_read(trained, mail):
-    nobody = unprivileged(trained)
+    nobody = unprivileged(trained.store)
     trained.store.chmod(0)
     if os.geteuid() != 0 and os.access(trained.store, os.R_OK):
         pytest.skip("this user may read everything")
