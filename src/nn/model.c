@@ -142,6 +142,13 @@ static enum nd_status damaged(struct nd_error *error, const char *what)
                    what);
 }
 
+/* An id is there exactly where its flag is. */
+static bool fits_flag(const uint8_t id[ND_KEY_ID_BYTES], bool flag)
+{
+    static const uint8_t none[ND_KEY_ID_BYTES];
+    return flag || memcmp(id, none, ND_KEY_ID_BYTES) == 0;
+}
+
 static enum nd_status read_header(struct nd_reader *reader,
                                   struct nd_error *error, struct header *header)
 {
@@ -165,7 +172,9 @@ static enum nd_status read_header(struct nd_reader *reader,
                        "the model has version %u, this program reads up to "
                        "%d; upgrade it",
                        header->version, ND_MODEL_VERSION);
-    if (header->version == 0 || header->flags > (FLAG_HAS_KEY | FLAG_KEYED))
+    if (header->version == 0 || header->flags > (FLAG_HAS_KEY | FLAG_KEYED) ||
+        !fits_flag(header->key_id, header->flags & FLAG_HAS_KEY) ||
+        !fits_flag(header->digest_key_id, header->flags & FLAG_KEYED))
         return damaged(error, "its header makes no sense");
     if (header->length != reader->length)
         return damaged(error, "its length is not what its header says");

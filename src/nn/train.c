@@ -35,8 +35,8 @@ struct run {
 void nd_train_defaults(struct nd_train_options *options)
 {
     *options = (struct nd_train_options){
-        .epochs = 8,
-        .balance_classes = true,
+        .epochs = 5,
+        .weight_decay = 0.0003F,
         .seed = 1,
     };
 }
@@ -51,7 +51,7 @@ static struct nd_train_options complete(const struct nd_train_options *options,
     struct nd_train_options full = *options;
     bool narrow = network->first_units <= NARROW_UNITS;
     if (full.batch == 0)
-        full.batch = narrow ? 1 : 64;
+        full.batch = narrow ? 1 : 32;
     if (full.learning_rate == 0)
         full.learning_rate = narrow ? 0.2F : 0.05F;
     return full;

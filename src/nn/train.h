@@ -29,7 +29,7 @@ typedef bool nd_train_callback(const struct nd_train_progress *progress,
 struct nd_train_options {
     uint32_t epochs;
     uint32_t batch;      /* samples a step; 0: as suits the first layer's width,
-                            1 for narrow ones, 64 for wide */
+                            1 for narrow ones, 32 for wide */
     float learning_rate; /* of AdaGrad, constant; 0: as suits the width */
     float weight_decay;  /* decoupled (Loshchilov and Hutter 2019): each time a
                             row is updated, its weights are multiplied by
@@ -46,7 +46,9 @@ struct nd_train_options {
 };
 
 /* What a general set of sparse samples wants; callers change what they know
- * better. */
+ * better. Found on mail held out: no weights for classes (two ham to one spam),
+ * a constant rate, no dropout, a slight decay, which costs little on mail of
+ * the same kind and gains much on mail of another. */
 void nd_train_defaults(struct nd_train_options *options_r);
 
 /* Figures of a finished training. */

@@ -12,6 +12,7 @@
 #define CHECK_AT 40 /* the header's check, behind the header */
 #define CHECK_BYTES 16
 #define VERSION_AT 8
+#define IDS_AT 24
 
 static int open_sodium(void **state)
 {
@@ -254,6 +255,19 @@ static void a_later_version_is_told_as_such(void **state)
     nd_buffer_free(&buffer);
 }
 
+static void an_id_without_its_flag_is_refused(void **state)
+{
+    struct nd_buffer buffer = {0};
+    write_model(NULL, &buffer);
+    for (size_t i = IDS_AT; i < CHECK_AT; i++) {
+        buffer.data[i] = 1;
+        close_again(&buffer);
+        assert_int_equal(try_read(&buffer, NULL), ND_DATA);
+        buffer.data[i] = 0;
+    }
+    nd_buffer_free(&buffer);
+}
+
 /* Whatever byte changes, a file with fitting digests is read or refused as
  * data, and never more than that. */
 static void changes_behind_the_digests_do_no_harm(void **state)
@@ -313,6 +327,7 @@ int main(void)
         cmocka_unit_test(every_flipped_byte_is_noticed),
         cmocka_unit_test(a_model_cut_anywhere_or_lengthened_is_refused),
         cmocka_unit_test(a_later_version_is_told_as_such),
+        cmocka_unit_test(an_id_without_its_flag_is_refused),
         cmocka_unit_test(changes_behind_the_digests_do_no_harm),
         cmocka_unit_test(a_model_without_names_is_read),
         cmocka_unit_test(other_bytes_are_no_model),

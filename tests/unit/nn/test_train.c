@@ -187,6 +187,8 @@ static void check_balance(uint32_t batch, bool balance)
     struct nd_sparse vector = {1, &column, &one};
     for (int i = 0; i < 500; i++)
         add_vector(set, 1, &column, &one, i % 10 == 0);
+    options.learning_rate = 0.05F;
+    options.weight_decay = 0;
     options.balance_classes = balance;
     train_network(network, set, &options);
     double score = (double)nd_network_score(network, &vector);
@@ -213,7 +215,8 @@ static void a_samples_weight_counts(void **state)
     const uint32_t column = 0;
     const float one = 1;
     struct nd_sparse vector = {1, &column, &one};
-    options.balance_classes = false;
+    options.learning_rate = 0.05F;
+    options.weight_decay = 0;
     for (int label = 0; label < 2; label++)
         for (int i = label; i < 2; i++)
             assert_int_equal(
