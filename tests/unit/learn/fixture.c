@@ -13,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "fixture.h"
+#include "learn/engine_private.h"
 
 void must(enum nd_status status, const struct nd_error *error)
 {
@@ -215,4 +217,32 @@ struct nd_verdict score(struct fixture *fixture, enum nd_class kind,
                     make_message(fixture->arena, kind, number, 0.9), NULL,
                     fixture->arena, &verdict);
     return verdict;
+}
+
+const struct nd_journal_entry *journal(struct fixture *fixture, size_t *count_r)
+{
+    const struct nd_journal_entry *entries;
+    struct nd_error error = {""};
+    must(nd_store_journal(fixture->store, &fixture->engine->scope, 10,
+                          fixture->arena, &error, &entries, count_r),
+         &error);
+    return entries;
+}
+
+uint64_t live_generation(struct fixture *fixture)
+{
+    struct nd_model_pointer pointer;
+    struct nd_error error = {""};
+    must(nd_store_model_current(fixture->store, &fixture->engine->scope, &error,
+                                &pointer),
+         &error);
+    return pointer.generation;
+}
+
+void assert_idle(struct fixture *fixture)
+{
+    int status;
+    assert_int_equal(lease_token(fixture), 0);
+    assert_int_equal(fixture->engine->stage, ND_STAGE_IDLE);
+    assert_int_equal(waitpid(-1, &status, WNOHANG), -1); /* no zombie */
 }

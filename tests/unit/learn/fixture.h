@@ -68,6 +68,16 @@ struct nd_training_report train(struct fixture *fixture);
 /* The lease's token while it is held, 0 when it is free. */
 uint64_t lease_token(struct fixture *fixture);
 
+/* The journal's newest entries, newest first. */
+const struct nd_journal_entry *journal(struct fixture *fixture,
+                                       size_t *count_r);
+
+/* The generation that the store points to; 0: none. */
+uint64_t live_generation(struct fixture *fixture);
+
+/* No lease is held, no training under way, and no process left. */
+void assert_idle(struct fixture *fixture);
+
 /* The verdict on a message. */
 struct nd_verdict score(struct fixture *fixture, enum nd_class kind,
                         uint32_t number);

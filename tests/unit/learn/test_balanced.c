@@ -11,29 +11,10 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include <sys/wait.h>
 
 #include "fixture.h"
 #include "learn/engine_private.h"
 #include "misbehave.h"
-
-static uint64_t live_generation(struct fixture *fixture)
-{
-    struct nd_model_pointer pointer;
-    struct nd_error error = {""};
-    must(nd_store_model_current(fixture->store, &fixture->engine->scope, &error,
-                                &pointer),
-         &error);
-    return pointer.generation;
-}
-
-static void assert_idle(struct fixture *fixture)
-{
-    int status;
-    assert_int_equal(lease_token(fixture), 0);
-    assert_int_equal(fixture->engine->stage, ND_STAGE_IDLE);
-    assert_int_equal(waitpid(-1, &status, WNOHANG), -1); /* no zombie */
-}
 
 struct meddler {
     struct fixture *fixture;

@@ -240,7 +240,8 @@ static void words_are_named_in_reasons(void **state)
 /* ---- threads ---- */
 
 struct reader {
-    struct fixture *fixture;
+    struct nd_engine *engine;
+    const struct nd_message *message;
     atomic_bool *stop;
     uint64_t scored, highest;
 };
@@ -251,9 +252,7 @@ static void *score_for_long(void *context)
     struct nd_arena *arena = nd_arena_create(0);
     while (!atomic_load(reader->stop)) {
         struct nd_verdict verdict;
-        nd_engine_score(reader->fixture->engine,
-                        make_message(arena, ND_SPAM, 7, 1), NULL, arena,
-                        &verdict);
+        nd_engine_score(reader->engine, reader->message, NULL, arena, &verdict);
         reader->highest = verdict.generation > reader->highest
                               ? verdict.generation
                               : reader->highest;
@@ -272,7 +271,9 @@ static void threads_go_on_scoring_while_a_new_model_takes_over(void **state)
     pthread_t threads[3];
     teach(fixture);
     for (size_t i = 0; i < 3; i++) {
-        readers[i] = (struct reader){fixture, &stop, 0, 0};
+        readers[i] = (struct reader){
+            fixture->engine, make_message(fixture->arena, ND_SPAM, 7, 1), &stop,
+            0, 0};
         assert_int_equal(
             pthread_create(&threads[i], NULL, score_for_long, &readers[i]), 0);
     }

@@ -14,42 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "fixture.h"
 #include "learn/engine_private.h"
 #include "misbehave.h"
-
-static const struct nd_journal_entry *journal(struct fixture *fixture,
-                                              size_t *count_r)
-{
-    const struct nd_journal_entry *entries;
-    struct nd_error error = {""};
-    must(nd_store_journal(fixture->store, &fixture->engine->scope, 10,
-                          fixture->arena, &error, &entries, count_r),
-         &error);
-    return entries;
-}
-
-static uint64_t live_generation(struct fixture *fixture)
-{
-    struct nd_model_pointer pointer;
-    struct nd_error error = {""};
-    must(nd_store_model_current(fixture->store, &fixture->engine->scope, &error,
-                                &pointer),
-         &error);
-    return pointer.generation;
-}
-
-static void assert_idle(struct fixture *fixture)
-{
-    int status;
-    assert_int_equal(lease_token(fixture), 0);
-    assert_int_equal(fixture->engine->stage, ND_STAGE_IDLE);
-    assert_int_equal(waitpid(-1, &status, WNOHANG), -1); /* no zombie */
-}
 
 static void the_first_training_publishes_and_is_used_at_once(void **state)
 {
@@ -176,77 +146,6 @@ static void a_worse_candidate_is_rejected_and_the_live_one_stays(void **state)
     assert_int_equal(entries[0].decision, ND_DECISION_REJECTED);
     assert_string_equal(entries[0].reason, report.reason);
     assert_int_equal(score(fixture, ND_SPAM, 7).generation, 1);
-    assert_idle(fixture);
-}
-
-/* ---- children that go wrong ---- */
-
-static void assert_survives(struct fixture *fixture, const char *manner,
-                            const char *words)
-{
-    size_t count;
-    struct nd_training_report report;
-    struct nd_error error = {""};
-    misbehave_like(manner);
-    must(nd_engine_train(fixture->engine, true, NULL, NULL, &error, &report),
-         &error);
-    misbehave_like(NULL);
-    assert_int_equal(report.decision, ND_DECISION_FAILED);
-    const struct nd_journal_entry *entries = journal(fixture, &count);
-    assert_int_equal(entries[0].decision, ND_DECISION_FAILED);
-    assert_string_equal(entries[0].reason, report.reason);
-    if (strstr(report.reason, words) == NULL) {
-        fail_msg("%s: \"%s\" lacks \"%s\"", manner, report.reason, words);
-    }
-    assert_int_equal(live_generation(fixture), 0);
-    assert_idle(fixture);
-}
-
-/* Also the peers' defects rspamd 3d1f36210 (a child that answers nothing) and
- * S10: every failure on the way gives the lease back. */
-static void seed_s10_every_failure_of_the_child_gives_the_lease_back(
-    void **state)
-{
-    struct fixture *fixture = *state;
-    fixture->rule.lease_ms = 1000;
-    fixture->rule.train_time_ms = 3000;
-    make_engine(fixture);
-    learn_both(fixture, 0, 60);
-    assert_survives(fixture, "die", "exit status 7");
-    assert_survives(fixture, "silence", "without an answer");
-    assert_survives(fixture, "rubbish", "no valid frame");
-    assert_survives(fixture, "hang", "no progress");
-    assert_survives(fixture, "stubborn", "no progress");
-    assert_survives(fixture, "cut", "without an answer");
-    assert_survives(fixture, "oversize", "no valid frame");
-    assert_survives(fixture, "backward", "does not rise");
-    assert_survives(fixture, "early end", "");
-    assert_survives(fixture, "failure", "the loss stopped being a number");
-    assert_survives(fixture, "abort", "signal 6");
-    assert_survives(fixture, "wrong order", "where 17 was due");
-    assert_survives(fixture, "wrong count", "judged 25 samples of 24");
-    assert_survives(fixture, "broken model", "");
-    assert_survives(fixture, "busy", "train_time");
-    /* And after all that it still trains (defect a). */
-    fixture->rule.lease_ms = 20000;
-    fixture->rule.train_time_ms = 60000;
-    make_engine(fixture);
-    assert_int_equal(train(fixture).decision, ND_DECISION_PROMOTED);
-    assert_int_equal(count_samples(fixture, ND_SPAM), 60);
-}
-
-static void the_memory_limit_of_the_rule_holds(void **state)
-{
-    if (has_shadow_memory()) {
-        skip();
-    }
-    struct fixture *fixture = *state;
-    fixture->rule.train_memory_bytes = 6 << 20;
-    make_engine(fixture);
-    learn_both(fixture, 0, 60);
-    struct nd_training_report report = train(fixture);
-    assert_int_equal(report.decision, ND_DECISION_FAILED);
-    assert_non_null(strstr(report.reason, "train_memory"));
     assert_idle(fixture);
 }
 
@@ -477,8 +376,6 @@ int main(int argc, char **argv)
         TEST(a_drawn_seed_is_reported),
         TEST(a_second_generation_is_judged_on_what_the_first_has_not_seen),
         TEST(a_worse_candidate_is_rejected_and_the_live_one_stays),
-        TEST(seed_s10_every_failure_of_the_child_gives_the_lease_back),
-        TEST(the_memory_limit_of_the_rule_holds),
         TEST(progress_rises_to_the_end),
         TEST(a_stopped_training_gives_the_lease_back_and_is_no_failure),
         TEST(seed_s15_a_held_lease_names_its_holder),
