@@ -171,7 +171,9 @@
       "SELECT scope, kind, value FROM tally WHERE kind < 9"                    \
       " UNION ALL SELECT scope, label * 4 + source, -count(*) FROM sample"     \
       " GROUP BY 1, 2"                                                         \
-      " UNION ALL SELECT scope, 8, -sum(bytes) FROM sample GROUP BY 1)"        \
+      " UNION ALL SELECT scope, 8, -sum(bytes) FROM sample GROUP BY 1"         \
+      " UNION ALL SELECT scope, 16, iif(kind = 16, value, -value) FROM tally"  \
+      " WHERE kind < 8 OR kind IN (16, 20, 21, 22))"                           \
       " JOIN scope ON scope.id = scope GROUP BY 1, 2, 3 HAVING sum(value) <> " \
       "0")
 

@@ -62,7 +62,8 @@ void suite_check(enum nd_status status, const struct nd_error *error,
     assert_string_equal(nd_status_name(call), nd_status_name(wanted))
 
 /* A put of number's message: identity and payload come from the number, label
- * time is 1000 + number. The payload is static and valid for ever. */
+ * time is 1000 + number. The payload is static, of this
+ * thread. */
 struct nd_sample_put suite_sample(uint32_t number, enum nd_class label);
 void suite_identity(uint32_t number, uint8_t identity_r[ND_IDENTITY_BYTES]);
 

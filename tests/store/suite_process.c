@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@
 #define PROCESSES 4
 #define PUTS 60
 
-/* In a child a failed assertion would go on as a second test run: it exits. */
+/* In a child a failed assertion would go on as a second test run: it exits,
+ * and so do threads, which cmocka does not know. */
 static void must(bool good)
 {
     if (!good)
@@ -54,6 +56,31 @@ static void puts_of_several_processes_add_up(void **state)
     assert_int_equal(stats.count[0] + stats.count[1], wanted);
     assert_int_equal(stats.put_stored, wanted);
     assert_int_equal(stats.put_duplicate, (PROCESSES - 1) * shared);
+    suite_accounts(suite);
+}
+
+static void *put_some_in_thread(void *argument)
+{
+    put_some(*(int *)argument, NULL);
+    return NULL;
+}
+
+/* Each opens a handle of its own and closes it while others are at work. */
+static void puts_of_several_threads_add_up(void **state)
+{
+    struct suite *suite = *state;
+    pthread_t threads[PROCESSES];
+    int numbers[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        numbers[i] = i;
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, put_some_in_thread, &numbers[i]),
+            0);
+    }
+    for (int i = 0; i < PROCESSES; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(suite_stats(suite).put_stored,
+                     PUTS / 3 + PROCESSES * (PUTS - PUTS / 3));
     suite_accounts(suite);
 }
 
@@ -211,6 +238,7 @@ int suite_process_tests(void)
 {
     const struct CMUnitTest tests[] = {
         test(puts_of_several_processes_add_up),
+        test(puts_of_several_threads_add_up),
         test(names_of_several_processes_get_one_slot_each),
         test(trainers_of_several_processes_take_turns),
         test(several_processes_agree_on_one_key),

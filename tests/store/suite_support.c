@@ -73,7 +73,7 @@ size_t suite_payload(uint32_t families, uint32_t slot, uint8_t *data_r,
 
 struct nd_sample_put suite_sample(uint32_t number, enum nd_class label)
 {
-    static uint8_t payloads[PAYLOADS][PAYLOAD_BYTES];
+    static _Thread_local uint8_t payloads[PAYLOADS][PAYLOAD_BYTES];
     uint8_t *payload = payloads[number % PAYLOADS];
     struct nd_sample_put sample = {.label = label,
                                    .source = ND_SOURCE_API,

@@ -339,13 +339,22 @@ static void upkeep_finds_a_page_that_was_overwritten(void **state)
 static void upkeep_finds_counts_that_are_wrong(void **state)
 {
     struct folder *folder = *state;
-    fill(folder, 30);
-    folder_sql(folder->store, "UPDATE tally SET value = 99 WHERE kind = 0");
-    struct nd_store *store = folder_open(folder);
-    assert_int_equal(
-        nd_store_maintain(store, 0, false, NULL, NULL, &folder->error),
-        ND_DATA);
-    nd_store_close(&store);
+    const char *const wrong[] = {
+        "UPDATE tally SET value = value + 1 WHERE kind = 0",
+        "UPDATE tally SET value = value - 1 WHERE kind = 8",
+        "INSERT INTO tally VALUES(1, 21, 3)",
+        "DELETE FROM sample WHERE sequence = 4",
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        (void)unlink(folder->store);
+        fill(folder, 30);
+        folder_sql(folder->store, wrong[i]);
+        struct nd_store *store = folder_open(folder);
+        assert_int_equal(
+            nd_store_maintain(store, 0, false, NULL, NULL, &folder->error),
+            ND_DATA);
+        nd_store_close(&store);
+    }
 }
 
 static void a_model_that_rotted_is_not_handed_out(void **state)
