@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "fixture.h"
 #include "learn/engine_private.h"
@@ -195,9 +196,11 @@ static void a_stopped_training_gives_the_lease_back_and_is_no_failure(
     size_t count;
     make_engine(fixture);
     learn_both(fixture, 0, 60);
+    int64_t begun_us = nd_clock_monotonic_us();
     assert_int_equal(nd_engine_train(fixture->engine, true, watch, &watcher,
                                      &error, &report),
                      ND_CANCELLED);
+    assert_true(nd_clock_monotonic_us() - begun_us < 5000000);
     assert_int_equal(watcher.calls, 1);
     (void)journal(fixture, &count);
     assert_int_equal(count, 0);
