@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The engine on a store that fails on purpose: requests and answers that are
- * lost, a store that goes away, and a process that is killed at each step.
+ * lost, and a store that goes away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,14 +10,10 @@
 
 #include <cmocka.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "fixture.h"
 #include "learn/engine_private.h"
 #include "misbehave.h"
@@ -175,101 +171,6 @@ static void a_store_that_is_away_does_not_stop_scoring(void **state)
     assert_true(score(fixture, ND_SPAM, 900).log_odds == expected);
 }
 
-/* ---- killed at each step ---- */
-
-static void learn_and_train(struct fixture *fixture, const char *specification,
-                            const char *manner, int ledger)
-{
-    struct nd_error error = {""};
-    struct nd_training_report report;
-    fixture->store = open_store(fixture);
-    break_store(fixture, specification);
-    make_engine(fixture);
-    learn_both(fixture, 0, 30);
-    uint8_t told = 1;
-    if (write(ledger, &told, 1) == 1) {
-        misbehave_like(manner);
-        enum nd_status status =
-            nd_engine_train(fixture->engine, true, NULL, NULL, &error, &report);
-        _exit((int)status);
-    }
-}
-
-/* Runs one process until its store kills it, and looks at what it left. */
-static void kill_at(struct fixture *fixture, const char *specification,
-                    const char *manner)
-{
-    int ends[2], status;
-    struct nd_error error = {""};
-    struct nd_training_report report;
-    nd_store_close(&fixture->store);
-    assert_int_equal(pipe(ends), 0);
-    (void)fflush(NULL);
-    pid_t process = fork();
-    if (process == 0) {
-        learn_and_train(fixture, specification, manner, ends[1]);
-        _exit(9);
-    }
-    assert_int_equal(waitpid(process, &status, 0), process);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-        fail_msg("%s: not killed, status %d", specification, status);
-    }
-    (void)close(ends[1]);
-    uint8_t told;
-    bool acknowledged = read(ends[0], &told, 1) == 1;
-    (void)close(ends[0]);
-    fixture->store = open_store(fixture);
-    fixture->rule.lease_ms = 20000;
-    make_engine(fixture);
-    assert_true(!acknowledged || count_samples(fixture, ND_SPAM) == 30);
-    learn_both(fixture, 0, 30); /* a repeat, as a caller would */
-    assert_int_equal(count_samples(fixture, ND_SPAM), 30);
-    assert_int_equal(count_samples(fixture, ND_HAM), 30);
-    int64_t until_us = nd_clock_monotonic_us() + 6 * INT64_C(1000000);
-    enum nd_status outcome;
-    while ((outcome = nd_engine_train(fixture->engine, true, NULL, NULL, &error,
-                                      &report)) == ND_BUSY) {
-        assert_true(nd_clock_monotonic_us() < until_us);
-        (void)usleep(20000);
-    }
-    must(outcome, &error);
-    assert_int_not_equal(live_generation(fixture), 0);
-}
-
-static void assert_survives_kill(const char *specification, const char *manner)
-{
-    void *state;
-    (void)fixture_set_up(&state);
-    struct fixture *fixture = state;
-    fixture->rule.lease_ms = 4000;
-    kill_at(fixture, specification, manner);
-    (void)fixture_tear_down(&state);
-}
-
-static void killed_while_learning(void **state)
-{
-    (void)state;
-    assert_survives_kill("key@2=kill-after", NULL);
-    assert_survives_kill("registry_slots@1=kill-after", NULL);
-    assert_survives_kill("profile_register@1=kill-after", NULL);
-    assert_survives_kill("put_many@1=kill-before", NULL);
-    assert_survives_kill("put_many@1=kill-after", NULL);
-    assert_survives_kill("put_many@2=kill-after", NULL);
-}
-
-static void killed_while_training(void **state)
-{
-    (void)state;
-    assert_survives_kill("lease_acquire@1=kill-before", NULL);
-    assert_survives_kill("lease_acquire@1=kill-after", NULL);
-    assert_survives_kill("read@1=kill-after", NULL);
-    assert_survives_kill("model_upload@1=kill-after", NULL);
-    assert_survives_kill("model_publish@1=kill-before", NULL);
-    assert_survives_kill("model_publish@1=kill-after", NULL);
-    assert_survives_kill("training_finish@1=kill-before", "die");
-    assert_survives_kill("training_finish@1=kill-after", "die");
-}
-
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
@@ -286,8 +187,6 @@ int main(int argc, char **argv)
         TEST(a_lost_answer_at_the_end_records_the_failure_once),
         TEST(seed_s10_every_failure_of_the_store_gives_the_lease_back),
         TEST(a_store_that_is_away_does_not_stop_scoring),
-        cmocka_unit_test(killed_while_learning),
-        cmocka_unit_test(killed_while_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
