@@ -73,6 +73,10 @@ struct nd_named_feature {
     float value;      /* finite */
 };
 
+/* The family of a named feature, by its name: "meta:" begins a metatoken, all
+ * else is a symbol's. */
+enum nd_family nd_named_family(const char *name);
+
 /* A text family's slots: ascending, unique; each is present (1). */
 struct nd_slot_list {
     const uint32_t *slots;
@@ -119,6 +123,7 @@ struct nd_slotted {
     uint32_t families;
     const uint32_t *named_slots; /* ascending, unique */
     const float *named_values;
+    const uint8_t *named_families; /* enum nd_family; NULL: all symbols */
     uint32_t named_count;
     struct nd_slot_list text[ND_FAMILY_COUNT];
 };
@@ -133,7 +138,8 @@ void nd_features_resolve(const struct nd_features *features,
 /* How families are brought together so that none drowns the others; kept in
  * the model's extra bytes, so that an old model is fed as it was trained. */
 struct nd_scaling {
-    float weight[ND_FAMILY_COUNT]; /* a text family's vector has this length */
+    float weight[ND_FAMILY_COUNT]; /* a text family's vector has this length;
+                                      a named family's values are multiplied */
     uint32_t families;             /* families that are fed at all */
 };
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r);

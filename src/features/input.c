@@ -17,6 +17,7 @@
 struct resolved {
     uint32_t slot;
     float value;
+    uint8_t family;
 };
 
 static int compare_resolved(const void *left, const void *right)
@@ -28,7 +29,7 @@ static int compare_resolved(const void *left, const void *right)
 
 /* Sorts, and keeps the first of those with one slot. */
 static uint32_t settle(struct resolved *items, uint32_t count,
-                       uint32_t *slots_r, float *values_r)
+                       uint32_t *slots_r, float *values_r, uint8_t *families_r)
 {
     uint32_t kept = 0;
     qsort(items, count, sizeof *items, compare_resolved);
@@ -38,6 +39,7 @@ static uint32_t settle(struct resolved *items, uint32_t count,
         }
         slots_r[kept] = items[i].slot;
         values_r[kept] = items[i].value;
+        families_r[kept] = items[i].family;
         kept++;
     }
     return kept;
@@ -52,34 +54,43 @@ void nd_features_resolve(const struct nd_features *features,
     struct resolved *items = nd_arena_take(arena, total * sizeof *items);
     uint32_t *slots = nd_arena_take(arena, total * sizeof *slots);
     float *values = nd_arena_take(arena, total * sizeof *values);
+    uint8_t *families = nd_arena_take(arena, total);
     uint32_t count = 0;
     for (size_t i = 0; i < total; i++) {
-        uint32_t slot = nd_registry_find(registry, features->named[i].name);
-        if (slot != ND_NO_SLOT) {
-            items[count++] = (struct resolved){slot, features->named[i].value};
-        }
+        const struct nd_named_feature *feature = &features->named[i];
+        uint32_t slot = nd_registry_find(registry, feature->name);
+        if (slot != ND_NO_SLOT)
+            items[count++] = (struct resolved){
+                slot, feature->value, (uint8_t)nd_named_family(feature->name)};
     }
     memset(slotted_r, 0, sizeof *slotted_r);
     slotted_r->families = features->families;
     slotted_r->named_slots = slots;
     slotted_r->named_values = values;
-    slotted_r->named_count = settle(items, count, slots, values);
+    slotted_r->named_families = families;
+    slotted_r->named_count = settle(items, count, slots, values, families);
     memcpy(slotted_r->text, features->text, sizeof slotted_r->text);
     if (unknown_r != NULL) {
         *unknown_r = total - count;
     }
 }
 
-/* Measured on the SpamAssassin corpus with its folders left out in turn
- * (docs/decisions). Without text, named features stand for themselves. */
+/* Weights beside text, measured with folders of the SpamAssassin corpus left
+ * out in turn (docs/decisions). Metatokens say little there that structure
+ * does not say in steps, and carry over badly. Without text, named features
+ * stand for themselves. */
+#define SYMBOLS_BESIDE_TEXT 0.25F
+#define METATOKENS_BESIDE_TEXT 0.05F
+
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
 {
-    bool has_text = (families & ND_GROUP_TEXT) != 0;
     memset(scaling_r, 0, sizeof *scaling_r);
     scaling_r->families = families & ND_GROUP_ALL;
-    for (enum nd_family family = 0; family < ND_FAMILY_COUNT; family++) {
-        bool is_text = nd_family(family)->is_text;
-        scaling_r->weight[family] = is_text || !has_text ? 1.0F : 0.25F;
+    for (size_t family = 0; family < ND_FAMILY_COUNT; family++)
+        scaling_r->weight[family] = 1.0F;
+    if (families & ND_GROUP_TEXT) {
+        scaling_r->weight[ND_FAMILY_SYMBOLS] = SYMBOLS_BESIDE_TEXT;
+        scaling_r->weight[ND_FAMILY_METATOKENS] = METATOKENS_BESIDE_TEXT;
     }
 }
 
@@ -143,11 +154,17 @@ static void feed_text(const struct nd_slot_list *list, uint32_t base,
 }
 
 static void feed_named(const struct nd_slotted *slotted, uint32_t base,
-                       float weight, struct nd_input *input)
+                       const struct nd_scaling *scaling, struct nd_input *input)
 {
     for (uint32_t i = 0; i < slotted->named_count; i++) {
+        uint8_t family = slotted->named_families != NULL
+                             ? slotted->named_families[i]
+                             : ND_FAMILY_SYMBOLS;
+        if (!is_fed(scaling, family))
+            continue;
         input->columns[input->count] = base + slotted->named_slots[i];
-        input->values[input->count] = weight * slotted->named_values[i];
+        input->values[input->count] =
+            scaling->weight[family] * slotted->named_values[i];
         input->count++;
     }
 }
@@ -178,9 +195,7 @@ void nd_features_input(const struct nd_slotted *slotted,
             base += 1U << nd_family(family)->slot_bits;
         }
     }
-    if (scaling->families & (ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS)) {
-        feed_named(slotted, base, scaling->weight[ND_FAMILY_SYMBOLS], &input);
-    }
+    feed_named(slotted, base, scaling, &input);
     *input_r = input;
 }
 

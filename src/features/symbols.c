@@ -11,6 +11,12 @@
 
 #include "features/named.h"
 
+enum nd_family nd_named_family(const char *name)
+{
+    return strncmp(name, "meta:", 5) == 0 ? ND_FAMILY_METATOKENS
+                                          : ND_FAMILY_SYMBOLS;
+}
+
 void nd_named_add(struct nd_named_list *list, const char *name, double value)
 {
     if (!isfinite(value)) {

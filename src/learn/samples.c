@@ -16,12 +16,12 @@
 struct slot_value {
     uint32_t slot;
     float value;
+    uint8_t family;
 };
 
 enum nd_family nd_sample_family_of(const char *name)
 {
-    return strncmp(name, "meta:", 5) == 0 ? ND_FAMILY_METATOKENS
-                                          : ND_FAMILY_SYMBOLS;
+    return nd_named_family(name);
 }
 
 void nd_sample_copy_features(const struct nd_features *features,
@@ -54,9 +54,10 @@ static int by_slot(const void *first, const void *second)
     return (a > b) - (a < b);
 }
 
-/* Sorts found and writes it as slots, each once, with their values. */
+/* Sorts found and writes it as slots, each once, with their values, and their
+ * families unless families is NULL. */
 static uint32_t write_unique(struct slot_value *found, size_t count,
-                             uint32_t *slots, float *values)
+                             uint32_t *slots, float *values, uint8_t *families)
 {
     uint32_t unique = 0;
     if (count > 0) {
@@ -65,6 +66,9 @@ static uint32_t write_unique(struct slot_value *found, size_t count,
     for (size_t i = 0; i < count; i++) {
         if (unique == 0 || found[i].slot != slots[unique - 1]) {
             slots[unique] = found[i].slot;
+            if (families != NULL) {
+                families[unique] = found[i].family;
+            }
             values[unique++] = found[i].value;
         }
     }
@@ -94,9 +98,10 @@ static struct nd_section named_section(const struct nd_features *features,
             (*unknown_r)++;
             continue;
         }
-        found[count++] = (struct slot_value){slot, feature->value};
+        found[count++] =
+            (struct slot_value){slot, feature->value, (uint8_t)family};
     }
-    uint32_t unique = write_unique(found, count, slots, values);
+    uint32_t unique = write_unique(found, count, slots, values, NULL);
     return (struct nd_section){(uint8_t)family, unique, slots, values};
 }
 
@@ -171,6 +176,7 @@ static void merge_named(const struct nd_section *first,
     uint32_t room = first->count + second->count;
     uint32_t *slots = nd_arena_take(arena, room * sizeof *slots);
     float *values = nd_arena_take(arena, room * sizeof *values);
+    uint8_t *families = nd_arena_take(arena, room);
     uint32_t i = 0, j = 0, count = 0;
     while (i < first->count || j < second->count) {
         bool from_first =
@@ -182,10 +188,12 @@ static void merge_named(const struct nd_section *first,
             continue;
         }
         slots[count] = from->slots[at];
+        families[count] = from_first ? ND_FAMILY_SYMBOLS : ND_FAMILY_METATOKENS;
         values[count++] = from->values != NULL ? from->values[at] : 1.0F;
     }
     slotted->named_slots = slots;
     slotted->named_values = values;
+    slotted->named_families = families;
     slotted->named_count = count;
 }
 
@@ -233,15 +241,20 @@ void nd_sample_translate(const struct nd_slotted *slotted, const uint32_t *map,
     struct slot_value *found = nd_arena_take(arena, room * sizeof *found);
     uint32_t *slots = nd_arena_take(arena, room * sizeof *slots);
     float *values = nd_arena_take(arena, room * sizeof *values);
+    uint8_t *families = nd_arena_take(arena, room);
     for (size_t i = 0; i < room; i++) {
         uint32_t slot = slotted->named_slots[i];
         if (slot < count && map[slot] != ND_NO_SLOT) {
-            found[found_count++] =
-                (struct slot_value){map[slot], slotted->named_values[i]};
+            found[found_count++] = (struct slot_value){
+                map[slot], slotted->named_values[i],
+                slotted->named_families != NULL ? slotted->named_families[i]
+                                                : ND_FAMILY_SYMBOLS};
         }
     }
     *translated_r = *slotted;
-    translated_r->named_count = write_unique(found, found_count, slots, values);
+    translated_r->named_count =
+        write_unique(found, found_count, slots, values, families);
     translated_r->named_slots = slots;
     translated_r->named_values = values;
+    translated_r->named_families = families;
 }

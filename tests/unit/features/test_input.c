@@ -89,6 +89,25 @@ static void named_features_follow_the_text_families_that_are_fed(void **state)
     assert_int_equal(input.columns[1], 4);
 }
 
+static void named_families_have_weights_of_their_own(void **state)
+{
+    static const uint8_t families[] = {ND_FAMILY_METATOKENS, ND_FAMILY_SYMBOLS};
+    struct nd_slotted slotted = example();
+    struct nd_scaling scaling;
+    struct nd_input input;
+    slotted.named_families = families;
+    nd_scaling_default(ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS, &scaling);
+    scaling.weight[ND_FAMILY_METATOKENS] = 3;
+    nd_features_input(&slotted, &scaling, arena, &input);
+    assert_int_equal(input.count, 2);
+    assert_true(input.values[0] == 3.0F);
+    assert_true(input.values[1] == -0.5F);
+    scaling.families = ND_GROUP_METATOKENS;
+    nd_features_input(&slotted, &scaling, arena, &input);
+    assert_int_equal(input.count, 1);
+    assert_int_equal(input.columns[0], 2);
+}
+
 static void families_that_are_not_fed_are_left_out(void **state)
 {
     struct nd_slotted slotted = example();
@@ -151,6 +170,8 @@ static void resolving_sorts_and_counts_what_is_unknown(void **state)
     assert_int_equal(slotted.named_count, 3);
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(slotted.named_slots[i], i);
+    assert_int_equal(slotted.named_families[0], ND_FAMILY_SYMBOLS);
+    assert_int_equal(slotted.named_families[1], ND_FAMILY_METATOKENS);
     assert_true(slotted.named_values[1] == 0.5F);
     assert_true(slotted.named_values[2] == 1.0F);
     nd_registry_destroy(&registry);
@@ -210,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_text_family_has_the_length_of_its_weight),
         cmocka_unit_test(named_features_follow_the_text_families_that_are_fed),
+        cmocka_unit_test(named_families_have_weights_of_their_own),
         cmocka_unit_test(families_that_are_not_fed_are_left_out),
         cmocka_unit_test(an_empty_sample_gives_an_empty_input),
         cmocka_unit_test(a_column_leads_back_to_its_feature),
