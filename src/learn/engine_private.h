@@ -50,6 +50,12 @@ struct nd_engine {
     uint8_t refused[ND_DIGEST_BYTES];
     char problem[ND_ERROR_BYTES];
     int64_t touched_us; /* when the profile was last marked used; 0 never */
+    /* The profile whose model serves here, while that is another settings'
+     * (settings is empty otherwise). */
+    struct nd_borrowed {
+        char settings[ND_NAME_BYTES];
+        uint8_t digest[ND_PROFILE_DIGEST_BYTES];
+    } borrowed;
 
     enum nd_training_stage stage;
 };

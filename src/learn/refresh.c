@@ -46,24 +46,27 @@ const char *nd_engine_model_problem(const struct nd_engine *engine)
     return engine->problem[0] != '\0' ? engine->problem : NULL;
 }
 
-/* The settings of the nearest profile with a model. settings_r is empty where
- * there is none. */
+/* The nearest profile with a model. Its settings are empty where there is
+ * none. */
 static enum nd_status find_nearest(struct nd_engine *engine,
                                    struct nd_error *error,
-                                   char settings_r[ND_NAME_BYTES])
+                                   struct nd_borrowed *borrowed_r)
 {
     struct nd_arena *arena = nd_arena_create(0);
     const struct nd_profile *profiles;
     size_t count;
+    struct nd_borrowed borrowed = {0};
     enum nd_status status = nd_store_profile_list(
         engine->store, engine->rule.name, arena, error, &profiles, &count);
-    settings_r[0] = '\0';
     if (status == ND_OK) {
         const struct nd_profile *nearest = nd_profile_nearest(
             &engine->symbols, profiles, count, engine->rule.settings);
         if (nearest != NULL) {
-            (void)snprintf(settings_r, ND_NAME_BYTES, "%s", nearest->settings);
+            memcpy(borrowed.settings, nearest->settings,
+                   sizeof borrowed.settings);
+            memcpy(borrowed.digest, nearest->digest, sizeof borrowed.digest);
         }
+        *borrowed_r = borrowed;
     }
     nd_arena_destroy(&arena);
     return status;
@@ -72,33 +75,35 @@ static enum nd_status find_nearest(struct nd_engine *engine,
 /* Where the model to serve is: the own scope, else the nearest one's. */
 static enum nd_status find_pointer(struct nd_engine *engine,
                                    struct nd_error *error,
-                                   char settings_r[ND_NAME_BYTES],
+                                   struct nd_borrowed *borrowed_r,
                                    struct nd_model_pointer *pointer_r)
 {
+    *borrowed_r = (struct nd_borrowed){0};
     enum nd_status status =
         nd_store_model_current(engine->store, &engine->scope, error, pointer_r);
-    (void)snprintf(settings_r, ND_NAME_BYTES, "%s", engine->rule.settings);
-    if (status != ND_OK || pointer_r->generation != 0) {
-        return status;
+    if (status == ND_OK && pointer_r->generation == 0) {
+        status = find_nearest(engine, error, borrowed_r);
+        if (status == ND_OK && borrowed_r->settings[0] != '\0') {
+            struct nd_scope scope = {engine->rule.name, borrowed_r->settings};
+            status =
+                nd_store_model_current(engine->store, &scope, error, pointer_r);
+        }
     }
-    char nearest[ND_NAME_BYTES];
-    status = find_nearest(engine, error, nearest);
-    if (status != ND_OK || nearest[0] == '\0') {
-        return status;
-    }
-    memcpy(settings_r, nearest, ND_NAME_BYTES);
-    struct nd_scope scope = {engine->rule.name, nearest};
-    return nd_store_model_current(engine->store, &scope, error, pointer_r);
+    return status;
 }
 
 /* Reads a generation and makes it ready to score. */
-static enum nd_status load(struct nd_engine *engine, const char *settings,
+static enum nd_status load(struct nd_engine *engine,
+                           const struct nd_borrowed *borrowed,
                            uint64_t generation, struct nd_error *error,
                            struct nd_live **live_r)
 {
     struct nd_buffer blob = {0};
     struct nd_model *model = NULL;
-    struct nd_scope scope = {engine->rule.name, settings};
+    struct nd_scope scope = engine->scope;
+    if (borrowed->settings[0] != '\0') {
+        scope.settings = borrowed->settings;
+    }
     enum nd_status status =
         nd_store_model_get(engine->store, &scope, generation, error, &blob);
     if (status == ND_OK) {
@@ -132,27 +137,41 @@ static void refuse(struct nd_engine *engine,
            engine->rule.settings, engine->problem);
 }
 
-/* Others see what this host serves, and the profile counts as used. Neither
+/* Marks the own profile as used, and the one whose model serves here: a model
+ * in use is not trimmed (S17). */
+static void touch_profiles(struct nd_engine *engine)
+{
+    struct nd_error ignored;
+    uint8_t digest[ND_PROFILE_DIGEST_BYTES];
+    const struct nd_borrowed *borrowed = &engine->borrowed;
+    if (engine->profile_is_stored) {
+        nd_symbols_digest(&engine->symbols, digest);
+        if (nd_store_profile_touch(engine->store, engine->rule.name,
+                                   engine->rule.settings, digest,
+                                   &ignored) == ND_NO_INPUT) {
+            engine->profile_is_stored = false;
+        }
+    }
+    if (borrowed->settings[0] != '\0') {
+        enum nd_status status = nd_store_profile_touch(
+            engine->store, engine->rule.name, borrowed->settings,
+            borrowed->digest, &ignored);
+        (void)status;
+    }
+}
+
+/* Others see what this host serves, and the profiles count as used. Neither
  * matters to scoring: a store that cannot be written to is no failure. */
 static void report(struct nd_engine *engine)
 {
     struct nd_error ignored;
-    uint8_t digest[ND_PROFILE_DIGEST_BYTES];
     int64_t now_us = nd_clock_monotonic_us();
     if (engine->touched_us != 0 &&
         now_us - engine->touched_us < engine->rule.watch_interval_ms * 1000) {
         return;
     }
     engine->touched_us = now_us;
-    if (engine->profile_is_stored) {
-        nd_symbols_digest(&engine->symbols, digest);
-        enum nd_status status =
-            nd_store_profile_touch(engine->store, engine->rule.name,
-                                   engine->rule.settings, digest, &ignored);
-        if (status == ND_NO_INPUT) {
-            engine->profile_is_stored = false;
-        }
-    }
+    touch_profiles(engine);
     enum nd_status status = nd_store_host_report(
         engine->store, &engine->scope, engine->holder,
         engine->live != NULL ? engine->live->generation : 0, &ignored);
@@ -171,11 +190,11 @@ static bool is_same(const struct nd_engine *engine,
 enum nd_status nd_engine_refresh(struct nd_engine *engine,
                                  struct nd_error *error, bool *changed_r)
 {
-    char settings[ND_NAME_BYTES];
+    struct nd_borrowed borrowed;
     struct nd_model_pointer pointer;
     struct nd_error reason = {""};
     bool changed = false;
-    enum nd_status status = find_pointer(engine, error, settings, &pointer);
+    enum nd_status status = find_pointer(engine, error, &borrowed, &pointer);
     if (status != ND_OK) {
         return status;
     }
@@ -187,10 +206,11 @@ enum nd_status nd_engine_refresh(struct nd_engine *engine,
     } else if (pointer.generation != 0 &&
                !(is_refused && engine->problem[0] != '\0')) {
         struct nd_live *live;
-        status = load(engine, settings, pointer.generation, &reason, &live);
+        status = load(engine, &borrowed, pointer.generation, &reason, &live);
         if (status == ND_OK) {
             replace_live(engine, live);
             engine->pointer = pointer;
+            engine->borrowed = borrowed;
             engine->problem[0] = '\0';
             engine->touched_us = 0;
             changed = true;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "fixture.h"
@@ -220,6 +221,39 @@ static void seed_s21_equal_symbols_share_one_model(void **state)
     close_host(&inbound);
 }
 
+static int64_t used_ms(struct fixture *fixture, const char *settings)
+{
+    const struct nd_profile *profiles;
+    struct nd_error error = {""};
+    size_t count;
+    must(nd_store_profile_list(fixture->store, fixture->rule.name,
+                               fixture->arena, &error, &profiles, &count),
+         &error);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(profiles[i].settings, settings) == 0) {
+            return profiles[i].used_ms;
+        }
+    }
+    return 0;
+}
+
+/* So that a model in use is not trimmed away. */
+static void seed_s17_loading_a_profile_refreshes_its_rank(void **state)
+{
+    struct fixture *fixture = *state;
+    make_engine(fixture);
+    learn_scans(fixture->engine, spam_symbols, ham_symbols, 0, 120);
+    (void)train(fixture);
+    int64_t before_ms = used_ms(fixture, "default");
+    assert_true(before_ms > 0);
+    struct host inbound = make_host(fixture, "inbound");
+    learn_scans(inbound.engine, spam_symbols, ham_symbols, 0, 10);
+    (void)usleep(5000);
+    assert_true(refresh(inbound.engine));
+    assert_true(used_ms(fixture, "default") > before_ms);
+    close_host(&inbound);
+}
+
 static void seed_s21_other_symbols_share_none(void **state)
 {
     struct fixture *fixture = *state;
@@ -402,6 +436,7 @@ int main(int argc, char **argv)
         TEST(a_model_of_another_key_is_refused),
         TEST(the_key_is_made_once_and_shared),
         TEST(seed_s21_equal_symbols_share_one_model),
+        TEST(seed_s17_loading_a_profile_refreshes_its_rank),
         TEST(seed_s21_other_symbols_share_none),
         TEST(settings_change_to_their_own_model_once_they_have_one),
         TEST(two_rules_never_share_a_model),
