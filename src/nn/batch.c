@@ -59,22 +59,59 @@ static void reserve_entries(struct nd_batch *batch, size_t needed)
     batch->entry_capacity = room;
 }
 
+/* The groups that a sample loses, a bit each. */
+static uint32_t draw_lost(const struct nd_train_groups *groups,
+                          struct nd_random *random)
+{
+    uint32_t all = (uint32_t)(((uint64_t)1 << groups->count) - 1);
+    uint32_t lost = 0;
+    for (uint32_t g = 0; g < groups->count && groups->dropout > 0; g++)
+        if (nd_random_unit(random) < (double)groups->dropout)
+            lost |= 1U << g;
+    return lost == all ? 0 : lost;
+}
+
+/* Whether column is in a lost group. *near is where to look first. */
+static bool is_lost(const struct nd_train_groups *groups, uint32_t lost,
+                    uint32_t column, uint32_t *near)
+{
+    while (*near > 0 && column < groups->ends[*near - 1])
+        (*near)--;
+    while (*near < groups->count && column >= groups->ends[*near])
+        (*near)++;
+    return *near < groups->count && (lost >> *near & 1);
+}
+
+static float scale_for(const struct nd_batch_source *source, uint32_t lost)
+{
+    float scale = 1 / (1 - source->input_dropout);
+    if (lost == 0)
+        return scale;
+    uint32_t left = source->groups.count - (uint32_t)__builtin_popcount(lost);
+    return scale * (float)source->groups.count / (float)left;
+}
+
 /* Copies what is kept of a row behind the used entries already kept. */
 static struct nd_sparse keep_some(struct nd_batch *batch,
                                   const struct nd_sparse *row, size_t used,
-                                  float dropout, struct nd_random *random)
+                                  const struct nd_batch_source *source,
+                                  struct nd_random *random)
 {
     uint32_t *columns = batch->kept_columns + used;
     float *values = batch->kept_values + used;
-    uint64_t limit = (uint64_t)((double)dropout * 4294967296.0);
-    uint32_t count = 0;
+    uint64_t limit = (uint64_t)((double)source->input_dropout * 4294967296.0);
+    uint32_t lost = draw_lost(&source->groups, random);
+    float scale = scale_for(source, lost);
+    uint32_t count = 0, near = 0;
     for (uint32_t i = 0; i < row->count; i++) {
         if (row->columns[i] >= batch->inputs)
+            continue;
+        if (lost != 0 && is_lost(&source->groups, lost, row->columns[i], &near))
             continue;
         if (limit > 0 && nd_random_u64(random) >> 32 < limit)
             continue;
         columns[count] = row->columns[i];
-        values[count++] = row->values[i] / (1 - dropout);
+        values[count++] = row->values[i] * scale;
     }
     return (struct nd_sparse){count, columns, values};
 }
@@ -83,7 +120,7 @@ static void fill_rows(struct nd_batch *batch,
                       const struct nd_batch_source *source,
                       const uint32_t *samples, struct nd_random *random)
 {
-    bool copy = source->input_dropout > 0 ||
+    bool copy = source->input_dropout > 0 || source->groups.count > 0 ||
                 nd_dataset_width(source->set) > batch->inputs;
     size_t used = 0;
     for (uint32_t s = 0; s < batch->count; s++) {
@@ -95,8 +132,7 @@ static void fill_rows(struct nd_batch *batch,
         row->weight = nd_dataset_weight(source->set, samples[s]) *
                       source->class_weight[label];
         if (copy)
-            row->input = keep_some(batch, &row->input, used,
-                                   source->input_dropout, random);
+            row->input = keep_some(batch, &row->input, used, source, random);
         used += row->input.count;
     }
 }

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "nn/dataset.h"
+#include "nn/train.h"
 
 /* One sample of a batch. */
 struct nd_batch_row {
@@ -44,6 +45,7 @@ struct nd_batch_source {
     float class_weight[2];
     float input_dropout;
     float label_smoothing;
+    struct nd_train_groups groups;
 };
 
 /* Room for batches of up to capacity samples on columns below inputs. */

@@ -74,6 +74,13 @@ static enum nd_status check_options(const struct nd_train_options *options,
     if (!is_share(options->weight_decay * options->learning_rate, 1))
         return nd_fail(error, ND_USAGE, "a weight decay of %g is too much",
                        (double)options->weight_decay);
+    if (options->groups.count > ND_MAX_GROUPS ||
+        !is_share(options->groups.dropout, 0.95F))
+        return nd_fail(error, ND_USAGE,
+                       "%u groups of columns (up to %d) with a dropout of %g "
+                       "(0 to 0.95)",
+                       options->groups.count, ND_MAX_GROUPS,
+                       (double)options->groups.dropout);
     if (!is_share(options->dropout, 0.95F) ||
         !is_share(options->input_dropout, 0.95F) ||
         !is_share(options->label_smoothing, 1))
@@ -253,6 +260,7 @@ enum nd_status nd_train(struct nd_network *network,
                       .count = nd_dataset_count(set),
                       .source = {.set = set,
                                  .input_dropout = options->input_dropout,
+                                 .groups = options->groups,
                                  .label_smoothing = options->label_smoothing},
                       .report = {.held_loss = NAN}};
     int64_t start_us = nd_clock_monotonic_us();

@@ -26,6 +26,19 @@ struct nd_train_progress {
 typedef bool nd_train_callback(const struct nd_train_progress *progress,
                                void *context);
 
+#define ND_MAX_GROUPS 32
+
+/* Groups of neighbouring columns that are left out of a sample together, so
+ * that the network learns to do without any of them. Group g has the columns
+ * below ends[g] that belong to no earlier group; columns beyond the last end
+ * are never left out. A sample never loses all groups; what is left is scaled
+ * up for what is lost. */
+struct nd_train_groups {
+    const uint32_t *ends; /* rising */
+    uint32_t count;       /* up to ND_MAX_GROUPS; 0: none */
+    float dropout;        /* chance of each group to be left out */
+};
+
 struct nd_train_options {
     uint32_t epochs;
     uint32_t batch;      /* samples a step; 0: as suits the first layer's width,
@@ -36,6 +49,7 @@ struct nd_train_options {
                             1 - learning_rate * weight_decay first */
     float dropout;       /* share of hidden units left out, 0 to 0.9 */
     float input_dropout; /* share of inputs left out of each sample */
+    struct nd_train_groups groups;
     float label_smoothing; /* targets become s/2 and 1 - s/2 */
     bool balance_classes;  /* weight classes to equal totals */
     uint32_t patience;     /* stop after so many epochs without improvement on
