@@ -41,9 +41,10 @@ struct nd_train_groups {
 
 struct nd_train_options {
     uint32_t epochs;
-    uint32_t batch;      /* samples a step; 0: as suits the first layer's width,
-                            1 for narrow ones, 32 for wide */
-    float learning_rate; /* of AdaGrad, constant; 0: as suits the width */
+    uint32_t batch;      /* samples a step; 0: one for each ten units of the
+                            first layer, 1 to 128 */
+    float learning_rate; /* of row-wise AdaGrad, constant; 0: 20 over the first
+                            layer's units, 0.2 at most */
     float weight_decay;  /* decoupled (Loshchilov and Hutter 2019): each time a
                             row is updated, its weights are multiplied by
                             1 - learning_rate * weight_decay first */

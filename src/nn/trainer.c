@@ -15,28 +15,15 @@
 
 #include "base/memory.h"
 
-static struct nd_rows rows_create(size_t count, size_t width)
+static struct nd_rows rows_of(float *data, size_t count, size_t units)
 {
-    return (struct nd_rows){count, width, nd_floats(count * 2 * width)};
+    return (struct nd_rows){count, nd_padded(units), units, data,
+                            nd_floats(count)};
 }
 
 static float *row_at(const struct nd_rows *rows, size_t row)
 {
-    return rows->data + row * 2 * rows->width;
-}
-
-static void rows_load(struct nd_rows *rows, const float *weights)
-{
-    for (size_t i = 0; i < rows->count; i++)
-        memcpy(row_at(rows, i), weights + i * rows->width,
-               rows->width * sizeof(float));
-}
-
-static void rows_store(const struct nd_rows *rows, float *weights)
-{
-    for (size_t i = 0; i < rows->count; i++)
-        memcpy(weights + i * rows->width, row_at(rows, i),
-               rows->width * sizeof(float));
+    return rows->data + row * rows->width;
 }
 
 /* The rows that the first training will not see hold nothing but what they were
@@ -59,24 +46,19 @@ static void clear_unseen(struct nd_network *network,
     free(seen);
 }
 
-static void load_weights(struct nd_trainer *trainer)
+static void take_weights(struct nd_trainer *trainer)
 {
     struct nd_network *network = trainer->network;
-    trainer->first = rows_create(network->shape.inputs, network->width);
-    rows_load(&trainer->first, network->rows);
-    trainer->first_bias = rows_create(1, network->width);
-    rows_load(&trainer->first_bias, network->bias);
+    size_t units = network->first_units + (size_t)network->shape.wide;
+    trainer->first = rows_of(network->rows, network->shape.inputs, units);
+    trainer->first_bias = rows_of(network->bias, 1, units);
     for (uint32_t k = 0; k < network->dense_count; k++) {
         const struct nd_dense *dense = &network->dense[k];
-        trainer->dense[k] = rows_create(dense->inputs, dense->width);
-        rows_load(&trainer->dense[k], dense->weights);
-        trainer->dense_bias[k] = rows_create(1, dense->width);
-        rows_load(&trainer->dense_bias[k], dense->bias);
+        trainer->dense[k] =
+            rows_of(dense->weights, dense->inputs, dense->units);
+        trainer->dense_bias[k] = rows_of(dense->bias, 1, dense->units);
     }
-    trainer->out = rows_create(1, nd_padded(network->last_units));
-    rows_load(&trainer->out, network->out);
-    trainer->out_bias = rows_create(1, ND_NARROW);
-    trainer->out_bias.data[0] = network->out_bias;
+    trainer->out = rows_of(network->out, 1, network->last_units);
 }
 
 static size_t layer_width(const struct nd_trainer *trainer, uint32_t layer)
@@ -119,12 +101,12 @@ struct nd_trainer *nd_trainer_create(struct nd_network *network,
     trainer->network = network;
     trainer->kernels = nd_kernels();
     trainer->dropout = options->dropout;
-    trainer->step.rate = options->learning_rate;
-    trainer->step.keep = 1 - options->learning_rate * options->weight_decay;
+    trainer->rate = options->learning_rate;
+    trainer->keep = 1 - options->learning_rate * options->weight_decay;
     nd_random_seed(&trainer->random, options->seed);
     if (!network->trained)
         clear_unseen(network, set);
-    load_weights(trainer);
+    take_weights(trainer);
     create_scratch(trainer, options->batch);
     return trainer;
 }
@@ -140,13 +122,13 @@ void nd_trainer_destroy(struct nd_trainer **trainer_p)
         free(trainer->masks[k]);
     }
     for (uint32_t k = 0; k < ND_MAX_LAYERS - 1; k++) {
-        free(trainer->dense[k].data);
-        free(trainer->dense_bias[k].data);
+        free(trainer->dense[k].squares);
+        free(trainer->dense_bias[k].squares);
     }
-    free(trainer->first.data);
-    free(trainer->first_bias.data);
-    free(trainer->out.data);
-    free(trainer->out_bias.data);
+    free(trainer->first.squares);
+    free(trainer->first_bias.squares);
+    free(trainer->out.squares);
+    nd_network_destroy(&trainer->best);
     free(trainer->wide);
     free(trainer->errors);
     free(trainer->column);
@@ -155,17 +137,41 @@ void nd_trainer_destroy(struct nd_trainer **trainer_p)
     *trainer_p = NULL;
 }
 
-void nd_trainer_store(const struct nd_trainer *trainer)
+static void copy_floats(float *to, const float *from, size_t count)
+{
+    memcpy(to, from, count * sizeof(float));
+}
+
+/* Between networks of the same shape, both plain. */
+static void copy_weights(struct nd_network *to, const struct nd_network *from)
+{
+    copy_floats(to->rows, from->rows, from->shape.inputs * from->width);
+    copy_floats(to->bias, from->bias, from->width);
+    for (uint32_t k = 0; k < from->dense_count; k++) {
+        const struct nd_dense *dense = &from->dense[k];
+        copy_floats(to->dense[k].weights, dense->weights,
+                    dense->inputs * dense->width);
+        copy_floats(to->dense[k].bias, dense->bias, dense->width);
+    }
+    copy_floats(to->out, from->out, nd_padded(from->last_units));
+    to->out_bias = from->out_bias;
+}
+
+void nd_trainer_keep(struct nd_trainer *trainer)
 {
     struct nd_network *network = trainer->network;
-    rows_store(&trainer->first, network->rows);
-    rows_store(&trainer->first_bias, network->bias);
-    for (uint32_t k = 0; k < network->dense_count; k++) {
-        rows_store(&trainer->dense[k], network->dense[k].weights);
-        rows_store(&trainer->dense_bias[k], network->dense[k].bias);
+    if (trainer->best == NULL) {
+        if (nd_network_empty(&network->shape, NULL, &trainer->best) != ND_OK)
+            return; /* cannot be: the shape was checked once */
+        trainer->best->rows = nd_floats(network->shape.inputs * network->width);
     }
-    rows_store(&trainer->out, network->out);
-    network->out_bias = trainer->out_bias.data[0];
+    copy_weights(trainer->best, network);
+}
+
+void nd_trainer_restore(struct nd_trainer *trainer)
+{
+    if (trainer->best != NULL)
+        copy_weights(trainer->network, trainer->best);
 }
 
 static void apply_dropout(struct nd_trainer *trainer, uint32_t layer,
@@ -191,8 +197,7 @@ static void forward_first(struct nd_trainer *trainer,
         struct nd_terms terms = {input->count, input->columns, input->values};
         float *output = trainer->outputs[0] + s * width;
         memcpy(output, trainer->first_bias.data, width * sizeof(float));
-        kernels->add_rows(output, width, trainer->first.data, 2 * width,
-                          &terms);
+        kernels->add_rows(output, width, trainer->first.data, width, &terms);
         trainer->wide[s] = 0;
         if (network->shape.wide) {
             trainer->wide[s] = output[network->first_units];
@@ -216,8 +221,7 @@ static void forward_dense(struct nd_trainer *trainer, uint32_t layer,
                                  trainer->outputs[layer - 1] + s * before};
         memcpy(output, trainer->dense_bias[layer - 1].data,
                rows->width * sizeof(float));
-        kernels->add_rows(output, rows->width, rows->data, 2 * rows->width,
-                          &terms);
+        kernels->add_rows(output, rows->width, rows->data, rows->width, &terms);
         kernels->rectify(output, rows->width);
     }
     if (trainer->dropout > 0)
@@ -252,7 +256,7 @@ static double forward_out(struct nd_trainer *trainer,
             trainer->kernels->dot(trainer->outputs[last] + s * pitch,
                                   trainer->out.data, trainer->out.width);
         double z =
-            (double)(trainer->out_bias.data[0] + trainer->wide[s] + part);
+            (double)(trainer->network->out_bias + trainer->wide[s] + part);
         double target = (double)row->target, weight = (double)row->weight;
         trainer->errors[s] =
             (float)((1 / (1 + exp(-z)) - target) * weight / batch->count);
@@ -271,22 +275,34 @@ double nd_trainer_forward(struct nd_trainer *trainer,
     return forward_out(trainer, batch);
 }
 
-/* One step of one row by the gradient in the trainer. */
-static void step_row(struct nd_trainer *trainer, float *row, size_t width)
+/* One step of all terms' rows, each by its factor times the gradient. */
+static void step_rows(struct nd_trainer *trainer, struct nd_rows *rows,
+                      const float *gradient, const struct nd_terms *terms)
 {
-    static const float one = 1;
-    struct nd_terms terms = {1, NULL, &one};
-    trainer->kernels->step_rows(row, width, trainer->gradient, &terms,
-                                &trainer->step);
+    const struct nd_kernels *kernels = trainer->kernels;
+    float energy = kernels->dot(gradient, gradient, rows->width);
+    struct nd_step step = {trainer->rate, trainer->keep,
+                           energy / (float)rows->units, rows->squares};
+    kernels->step_rows(rows->data, rows->width, gradient, terms, &step);
 }
 
-/* Makes one row's gradient from a sum over samples, and applies it. */
-static void update_row(struct nd_trainer *trainer, float *row, size_t width,
-                       const float *base, const struct nd_terms *terms)
+/* A value for each unit and sample: base[sample][pitch]. */
+struct table {
+    const float *base;
+    size_t pitch;
+};
+
+/* Makes one row's gradient, a sum over samples, and applies it. */
+static void update_row(struct nd_trainer *trainer, struct nd_rows *rows,
+                       uint32_t row, const struct table *table,
+                       const struct nd_terms *samples)
 {
-    memset(trainer->gradient, 0, width * sizeof(float));
-    trainer->kernels->add_rows(trainer->gradient, width, base, width, terms);
-    step_row(trainer, row, width);
+    static const float one = 1;
+    struct nd_terms terms = {1, &row, &one};
+    memset(trainer->gradient, 0, rows->width * sizeof(float));
+    trainer->kernels->add_rows(trainer->gradient, rows->width, table->base,
+                               table->pitch, samples);
+    step_rows(trainer, rows, trainer->gradient, &terms);
 }
 
 static void apply_masks(struct nd_trainer *trainer, uint32_t layer,
@@ -340,18 +356,17 @@ static void fill_ones(float *values, uint32_t count)
 static void update_dense(struct nd_trainer *trainer, uint32_t layer,
                          uint32_t count)
 {
-    const struct nd_rows *rows = &trainer->dense[layer - 1];
-    const float *deltas = trainer->deltas[layer];
+    struct nd_rows *rows = &trainer->dense[layer - 1];
+    const struct table deltas = {trainer->deltas[layer], rows->width};
     size_t below = layer_width(trainer, layer - 1);
     struct nd_terms terms = {count, NULL, trainer->column};
-    for (size_t i = 0; i < rows->count; i++) {
+    for (uint32_t i = 0; i < rows->count; i++) {
         for (uint32_t s = 0; s < count; s++)
             trainer->column[s] = trainer->outputs[layer - 1][s * below + i];
-        update_row(trainer, row_at(rows, i), rows->width, deltas, &terms);
+        update_row(trainer, rows, i, &deltas, &terms);
     }
     fill_ones(trainer->column, count);
-    update_row(trainer, trainer->dense_bias[layer - 1].data, rows->width,
-               deltas, &terms);
+    update_row(trainer, &trainer->dense_bias[layer - 1], 0, &deltas, &terms);
 }
 
 /* With one sample, each row's gradient is the sample's delta times the entry's
@@ -360,20 +375,19 @@ static void update_first_alone(struct nd_trainer *trainer,
                                const struct nd_sparse *input)
 {
     struct nd_terms terms = {input->count, input->columns, input->values};
-    trainer->kernels->step_rows(trainer->first.data, trainer->first.width,
-                                trainer->deltas[0], &terms, &trainer->step);
+    step_rows(trainer, &trainer->first, trainer->deltas[0], &terms);
 }
 
 static void update_first(struct nd_trainer *trainer,
                          const struct nd_batch *batch)
 {
-    size_t width = trainer->first.width;
+    const struct table deltas = {trainer->deltas[0], trainer->first.width};
     for (uint32_t c = 0; c < batch->column_count; c++) {
         uint32_t start = batch->starts[c];
         struct nd_terms terms = {batch->starts[c + 1] - start,
                                  batch->samples + start, batch->values + start};
-        update_row(trainer, row_at(&trainer->first, batch->columns[c]), width,
-                   trainer->deltas[0], &terms);
+        update_row(trainer, &trainer->first, batch->columns[c], &deltas,
+                   &terms);
     }
 }
 
@@ -389,19 +403,29 @@ static void set_wide_deltas(struct nd_trainer *trainer, uint32_t count, bool on)
             on ? trainer->errors[s] : 0;
 }
 
+static void update_first_bias(struct nd_trainer *trainer, uint32_t count)
+{
+    const struct table deltas = {trainer->deltas[0], trainer->first.width};
+    struct nd_terms all = {count, NULL, trainer->column};
+    fill_ones(trainer->column, count);
+    set_wide_deltas(trainer, count, false);
+    update_row(trainer, &trainer->first_bias, 0, &deltas, &all);
+    set_wide_deltas(trainer, count, true);
+}
+
 static void update_out(struct nd_trainer *trainer, uint32_t count)
 {
     uint32_t last = layer_count(trainer) - 1;
+    const struct table outputs = {trainer->outputs[last],
+                                  layer_width(trainer, last)};
     struct nd_terms terms = {count, NULL, trainer->errors};
-    memset(trainer->gradient, 0, trainer->out.width * sizeof(float));
-    trainer->kernels->add_rows(trainer->gradient, trainer->out.width,
-                               trainer->outputs[last],
-                               layer_width(trainer, last), &terms);
-    step_row(trainer, trainer->out.data, trainer->out.width);
-    memset(trainer->gradient, 0, ND_NARROW * sizeof(float));
+    struct nd_step step = {trainer->rate, 1, 1, &trainer->out_square};
+    float error = 0;
     for (uint32_t s = 0; s < count; s++)
-        trainer->gradient[0] += trainer->errors[s];
-    step_row(trainer, trainer->out_bias.data, ND_NARROW);
+        error += trainer->errors[s];
+    if (trainer->network->last_units > 0)
+        update_row(trainer, &trainer->out, 0, &outputs, &terms);
+    trainer->network->out_bias += nd_step_scale(&step, 0, error);
 }
 
 void nd_trainer_backward(struct nd_trainer *trainer,
@@ -415,12 +439,7 @@ void nd_trainer_backward(struct nd_trainer *trainer,
         backward_dense(trainer, k, count);
         update_dense(trainer, k, count);
     }
-    struct nd_terms all = {count, NULL, trainer->column};
-    fill_ones(trainer->column, count);
-    set_wide_deltas(trainer, count, false);
-    update_row(trainer, trainer->first_bias.data, trainer->first.width,
-               trainer->deltas[0], &all);
-    set_wide_deltas(trainer, count, true);
+    update_first_bias(trainer, count);
     if (count == 1)
         update_first_alone(trainer, &batch->rows[0].input);
     else

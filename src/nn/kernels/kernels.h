@@ -11,6 +11,7 @@
 #ifndef ND_NN_KERNELS_H
 #define ND_NN_KERNELS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,14 +20,11 @@
 
 #define ND_LANES 16
 #define ND_NARROW 8
-/* Keeps an AdaGrad step without gradient from dividing by 0. */
-#define ND_EPSILON 1e-10F
 /* Slope of the leaky rectified linear unit below zero. */
 #define ND_LEAK 0.01F
 
-/* The width of a row of so many numbers: 8, so that a row of seven hidden units
- * and the wide one shares a cache line with its optimizer state, or a multiple
- * of ND_LANES. */
+/* The width of a row of so many numbers: 8, half a cache line, or a multiple of
+ * ND_LANES. */
 static inline size_t nd_padded(size_t width)
 {
     if (width <= ND_NARROW)
@@ -42,10 +40,18 @@ struct nd_terms {
     const float *factors;
 };
 
-/* What one AdaGrad step needs to know (Duchi, Hazan and Singer 2011). */
+/* The first square of a row: keeps a step without gradient from dividing by 0.
+ * Small: a column seen for the first time is learned from at the full rate. */
+#define ND_EPSILON 1e-10F
+
+/* What a step of row-wise AdaGrad needs to know: AdaGrad (Duchi, Hazan and
+ * Singer 2011) with one sum of squares for a whole row of weights, the mean
+ * over the row, as Gupta, Bengio and Weston (2014) keep it for embeddings. */
 struct nd_step {
     float rate;
-    float keep; /* weights are multiplied by this first: decoupled decay */
+    float keep;     /* weights are multiplied by this first: decoupled decay */
+    float energy;   /* mean of the squares of the gradient given */
+    float *squares; /* [rows]: sums so far */
 };
 
 struct nd_kernels {
@@ -70,9 +76,8 @@ struct nd_kernels {
     void (*backward)(float *delta, const float *output, const float *weights,
                      float delta_out, size_t width);
 
-    /* One AdaGrad step for every term: on the row at base + 2 * width * row,
-     * weights[0..width) with the sums of their squared gradients behind them,
-     * by the gradient factor * gradient[0..width). */
+    /* One step for every term: on row base[row * width ..] by the gradient
+     * factor * gradient[0..width). */
     void (*step_rows)(float *base, size_t width, const float *gradient,
                       const struct nd_terms *terms, const struct nd_step *step);
 };
@@ -84,6 +89,16 @@ const struct nd_kernels *nd_kernels(void);
 /* The table of a name, NULL where it is not built or the processor lacks what
  * it needs; for tests. */
 const struct nd_kernels *nd_kernels_named(const char *name);
+
+/* What the gradient is multiplied by before it is added to a row; the row's
+ * square is brought up to date. */
+static inline float nd_step_scale(const struct nd_step *step, size_t row,
+                                  float factor)
+{
+    float square = step->squares[row] + factor * factor * step->energy;
+    step->squares[row] = square;
+    return -step->rate * factor / sqrtf(square + ND_EPSILON);
+}
 
 extern const struct nd_kernels nd_kernels_scalar;
 #if defined(__x86_64__)

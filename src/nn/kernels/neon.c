@@ -8,7 +8,6 @@
 #define VECTOR_BLOCK 12
 #define VECTOR_NAME "neon"
 #define VECTOR_TABLE nd_kernels_neon
-#define INVERSE_ROOT(v) (1 / vsqrtq_f32(v))
 #define WIDEN(p) widen(p)
 
 static inline float32x4_t widen(const uint8_t *numbers)

@@ -73,24 +73,15 @@ static void backward(float *delta, const float *output, const float *weights,
     }
 }
 
-static void step_row(float *weights, size_t width, const float *gradient,
-                     float factor, const struct nd_step *step)
-{
-    float *squares = weights + width;
-    for (size_t i = 0; i < width; i++) {
-        float slope = factor * gradient[i];
-        squares[i] += slope * slope;
-        weights[i] = weights[i] * step->keep -
-                     step->rate * slope / sqrtf(squares[i] + ND_EPSILON);
-    }
-}
-
 static void step_rows(float *base, size_t width, const float *gradient,
                       const struct nd_terms *terms, const struct nd_step *step)
 {
-    for (size_t t = 0; t < terms->count; t++)
-        step_row(base + row_of(terms, t) * 2 * width, width, gradient,
-                 terms->factors[t], step);
+    for (size_t t = 0; t < terms->count; t++) {
+        float *weights = base + row_of(terms, t) * width;
+        float scale = nd_step_scale(step, row_of(terms, t), terms->factors[t]);
+        for (size_t i = 0; i < width; i++)
+            weights[i] = weights[i] * step->keep + scale * gradient[i];
+    }
 }
 
 const struct nd_kernels nd_kernels_scalar = {

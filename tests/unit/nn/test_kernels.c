@@ -142,15 +142,18 @@ static void deltas_agree(void **state)
 static void compare_steps(const struct nd_kernels *variant,
                           struct sample *sample, size_t width)
 {
-    struct nd_step step = {.rate = 0.1F, .keep = 0.99F};
+    float squares[ROWS], other_squares[ROWS];
+    for (size_t i = 0; i < ROWS; i++)
+        squares[i] = other_squares[i] = (float)i / ROWS;
+    struct nd_step step = {0.1F, 0.99F, 0.3F, squares};
+    struct nd_step other = {0.1F, 0.99F, 0.3F, other_squares};
     struct nd_terms terms = {TERMS, sample->rows, sample->factors};
-    for (size_t i = 0; i < ROWS * 2 * WIDEST; i++)
-        sample->table[i] = fabsf(sample->table[i]);
     memcpy(sample->other, sample->table, sizeof(sample->other));
     variant->step_rows(sample->table, width, sample->gradient, &terms, &step);
     nd_kernels_scalar.step_rows(sample->other, width, sample->gradient, &terms,
-                                &step);
-    assert_close(sample->table, sample->other, ROWS * 2 * WIDEST);
+                                &other);
+    assert_close(sample->table, sample->other, ROWS * WIDEST);
+    assert_close(squares, other_squares, ROWS);
 }
 
 static void optimizer_steps_agree(void **state)
@@ -160,16 +163,30 @@ static void optimizer_steps_agree(void **state)
 
 static void a_first_step_without_gradient_changes_nothing(void **state)
 {
-    struct nd_step step = {.rate = 1, .keep = 1};
-    static const float one = 1, none[ND_LANES];
+    static const float one = 1, none[ND_NARROW];
     struct nd_terms terms = {1, NULL, &one};
     for (size_t n = 0; n < NAMES; n++) {
         const struct nd_kernels *variant = nd_kernels_named(names[n]);
-        float row[2 * ND_LANES] = {3, -4};
+        float row[ND_NARROW] = {3, -4}, square = 0;
+        struct nd_step step = {1, 1, 0, &square};
         if (variant == NULL)
             continue;
-        variant->step_rows(row, ND_LANES, none, &terms, &step);
-        assert_true(row[0] == 3 && row[1] == -4 && row[ND_LANES] == 0);
+        variant->step_rows(row, ND_NARROW, none, &terms, &step);
+        assert_true(row[0] == 3 && row[1] == -4 && square == 0);
+    }
+}
+
+/* Whatever the gradient's size, a row's first step moves it by the rate. */
+static void a_first_step_is_as_long_as_the_rate(void **state)
+{
+    static const float gradient[ND_NARROW] = {3, -3, 3, 3, 3, 3, -3, 3};
+    for (float factor = 1e-3F; factor < 1e4F; factor *= 10) {
+        float row[ND_NARROW] = {0}, square = 0;
+        struct nd_step step = {0.5F, 1, 9, &square};
+        struct nd_terms terms = {1, NULL, &factor};
+        nd_kernels()->step_rows(row, ND_NARROW, gradient, &terms, &step);
+        assert_true(fabsf(row[0] + 0.5F) < 1e-3F);
+        assert_true(fabsf(row[1] - 0.5F) < 1e-3F);
     }
 }
 
@@ -242,6 +259,7 @@ int main(void)
         cmocka_unit_test(deltas_agree),
         cmocka_unit_test(optimizer_steps_agree),
         cmocka_unit_test(a_first_step_without_gradient_changes_nothing),
+        cmocka_unit_test(a_first_step_is_as_long_as_the_rate),
         cmocka_unit_test(sums_of_compact_rows_agree),
         cmocka_unit_test(unknown_kernels_are_not_found),
     };
