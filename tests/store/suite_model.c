@@ -96,6 +96,16 @@ static struct nd_model_pointer pin(struct suite *suite, uint64_t generation,
     return pointer;
 }
 
+/* Field by field, since what pads the struct means nothing. */
+static void assert_same(const struct nd_model_pointer *one,
+                        const struct nd_model_pointer *other)
+{
+    assert_int_equal(one->generation, other->generation);
+    assert_int_equal(one->revision, other->revision);
+    assert_int_equal(one->pinned, other->pinned);
+    assert_memory_equal(one->digest, other->digest, ND_DIGEST_BYTES);
+}
+
 static void a_rollback_moves_the_pointer_and_raises_the_revision(void **state)
 {
     struct suite *suite = *state;
@@ -107,7 +117,7 @@ static void a_rollback_moves_the_pointer_and_raises_the_revision(void **state)
     assert_true(after.revision > before.revision);
     assert_false(after.pinned);
     struct nd_model_pointer current = suite_current(suite);
-    assert_memory_equal(&after, &current, sizeof(after));
+    assert_same(&after, &current);
     (void)suite_train(suite, "third");
     assert_true(suite_current(suite).generation > first);
 }
@@ -155,7 +165,7 @@ static void a_pin_repeated_changes_nothing(void **state)
     uint64_t generation = suite_train(suite, "a model");
     struct nd_model_pointer first = pin(suite, generation, true);
     struct nd_model_pointer second = pin(suite, generation, true);
-    assert_memory_equal(&first, &second, sizeof(first));
+    assert_same(&first, &second);
     struct nd_model_pointer pointer;
     suite_fails(ND_NO_INPUT,
                 nd_store_model_pin(suite->store, &suite_scope, generation + 7,
