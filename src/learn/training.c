@@ -182,11 +182,13 @@ static enum nd_status acquire(struct nd_training *training,
             engine->rule.lease_ms, error, &training->lease);
     }
     if (status == ND_BUSY) {
-        char since[32];
+        char since[32], until[32];
         nd_clock_format(training->lease.since_ms, since, sizeof since);
+        nd_clock_format(training->lease.until_ms, until, sizeof until);
         return nd_fail(error, ND_BUSY,
-                       "%s has been training this rule since %s",
-                       training->lease.holder, since);
+                       "%s has been training this rule since %s; should it be "
+                       "gone, its lease ends at %s",
+                       training->lease.holder, since, until);
     }
     training->renewed_us = nd_clock_monotonic_us();
     return status;
