@@ -82,6 +82,11 @@ void nd_features_resolve(const struct nd_features *features,
 #define SYMBOLS_BESIDE_TEXT 0.25F
 #define METATOKENS_BESIDE_TEXT 0.05F
 
+/* What a message says carries over better than how it was sent. */
+#define WORDS_WEIGHT 1.5F
+#define PAIRS_WEIGHT 1.5F
+#define GRAMS_WEIGHT 2.0F
+
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
 {
     memset(scaling_r, 0, sizeof *scaling_r);
@@ -92,6 +97,9 @@ void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
         scaling_r->weight[ND_FAMILY_SYMBOLS] = SYMBOLS_BESIDE_TEXT;
         scaling_r->weight[ND_FAMILY_METATOKENS] = METATOKENS_BESIDE_TEXT;
     }
+    scaling_r->weight[ND_FAMILY_WORDS] = WORDS_WEIGHT;
+    scaling_r->weight[ND_FAMILY_PAIRS] = PAIRS_WEIGHT;
+    scaling_r->weight[ND_FAMILY_GRAMS] = GRAMS_WEIGHT;
 }
 
 void nd_scaling_write(const struct nd_scaling *scaling,
