@@ -15,6 +15,8 @@
 
 #include "base/memory.h"
 
+#define STRETCH 384 /* units, a multiple of ND_LANES */
+
 static struct nd_rows rows_of(float *data, size_t count, size_t units)
 {
     return (struct nd_rows){count, nd_padded(units), units, data,
@@ -186,24 +188,48 @@ static void apply_dropout(struct nd_trainer *trainer, uint32_t layer,
     }
 }
 
-static void forward_first(struct nd_trainer *trainer,
-                          const struct nd_batch *batch)
+/* One stretch of the first layer's units for all samples. */
+static void add_stretch(struct nd_trainer *trainer,
+                        const struct nd_batch *batch, size_t start,
+                        size_t stretch)
 {
-    const struct nd_network *network = trainer->network;
-    const struct nd_kernels *kernels = trainer->kernels;
-    size_t width = network->width;
+    const struct nd_rows *rows = &trainer->first;
     for (uint32_t s = 0; s < batch->count; s++) {
         const struct nd_sparse *input = &batch->rows[s].input;
         struct nd_terms terms = {input->count, input->columns, input->values};
-        float *output = trainer->outputs[0] + s * width;
-        memcpy(output, trainer->first_bias.data, width * sizeof(float));
-        kernels->add_rows(output, width, trainer->first.data, width, &terms);
-        trainer->wide[s] = 0;
-        if (network->shape.wide) {
-            trainer->wide[s] = output[network->first_units];
-            output[network->first_units] = 0;
-        }
-        kernels->rectify(output, width);
+        float *output = trainer->outputs[0] + s * rows->width + start;
+        memcpy(output, trainer->first_bias.data + start,
+               stretch * sizeof(float));
+        trainer->kernels->add_rows(output, stretch, rows->data + start,
+                                   rows->width, &terms);
+    }
+}
+
+/* The wide unit is no input of the layer above: its sum goes its own way. */
+static void take_wide(struct nd_trainer *trainer, uint32_t sample)
+{
+    const struct nd_network *network = trainer->network;
+    trainer->wide[sample] = 0;
+    if (!network->shape.wide)
+        return;
+    float *unit =
+        trainer->outputs[0] + sample * network->width + network->first_units;
+    trainer->wide[sample] = *unit;
+    *unit = 0;
+}
+
+/* In stretches of units, so that of a wide layer the weights of a stretch stay
+ * in the cache from sample to sample. */
+static void forward_first(struct nd_trainer *trainer,
+                          const struct nd_batch *batch)
+{
+    size_t width = trainer->first.width;
+    for (size_t start = 0; start < width; start += STRETCH)
+        add_stretch(trainer, batch, start,
+                    width - start < STRETCH ? width - start : STRETCH);
+    for (uint32_t s = 0; s < batch->count; s++) {
+        take_wide(trainer, s);
+        trainer->kernels->rectify(trainer->outputs[0] + s * width, width);
     }
     if (trainer->dropout > 0)
         apply_dropout(trainer, 0, batch->count);
