@@ -15,6 +15,7 @@ struct nd_characters {
     size_t words, long_words;
 };
 
+/* Counts the bytes of text by kind, and its words. Thread-safe. */
 struct nd_characters nd_count_characters(struct nd_text text);
 
 #endif

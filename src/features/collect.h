@@ -107,6 +107,8 @@ static inline bool nd_collect_add(struct nd_collector *collector,
     return nd_collect_new(collector, family, slot);
 }
 
+/* Names the feature that nd_collect_add has just answered true for; token is
+ * copied. */
 void nd_collect_name(struct nd_collector *collector, enum nd_family family,
                      const struct nd_token *token);
 
