@@ -138,6 +138,7 @@ typedef bool nd_training_progress(double done, double loss, const char *stage,
  * progress may be NULL; it is called at least every 100 ms while the child
  * works, and false from it stops the child and releases the lease
  * (ND_CANCELLED). ND_LOST: the lease went to another, nothing was published;
+ * ND_KEY: the samples were made with another key than this engine's;
  * ND_SUPERSEDED: the live model was pinned or changed meanwhile; else the
  * store's own failures. However it ends the lease is given back if it can be,
  * and no process is left. Under learn_mode balanced with force false half of

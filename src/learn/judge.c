@@ -245,7 +245,9 @@ void nd_judge(const struct nd_evidence *evidence,
     make_trial(evidence, false, &all);
     make_trial(evidence, true, &unseen);
     fill_figures(evidence, &all, &judgement);
-    if (answers_one_class(evidence)) {
+    if (all.class_count[0] == 0 || all.class_count[1] == 0) {
+        refuse(&judgement, "no held-out samples are left of one class");
+    } else if (answers_one_class(evidence)) {
         refuse(&judgement, "it answers one class, or no number");
     } else if (evidence->live_figures != NULL && is_enough(&unseen)) {
         judgement.ground = ND_GROUND_PAIRED;

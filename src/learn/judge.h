@@ -54,15 +54,14 @@ struct nd_judgement {
 };
 
 /* The decision: promoted unless
- * - a log-odds is not finite, or all say the same class;
+ * - labels lack a class, a log-odds is not finite, or all say the same class;
  * - there is no live model and the AUC lies within what chance gives;
  * - the log-loss is worse than the live model's by more than one standard
  *   error (of the paired difference; of the candidate's own mean where the
  *   ground is recorded figures), and by more than one nat over all samples
  *   together;
  * - the recall at target_fpr is below the lower end of the live model's 95 %
- *   Wilson interval.
- * labels must hold both classes. */
+ *   Wilson interval. */
 void nd_judge(const struct nd_evidence *evidence,
               struct nd_judgement *judgement_r);
 

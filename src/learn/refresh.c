@@ -160,8 +160,9 @@ static void touch_profiles(struct nd_engine *engine)
     }
 }
 
-/* Others see what this host serves, and the profiles count as used. Neither
- * matters to scoring: a store that cannot be written to is no failure. */
+/* Others see what this host serves, the profiles count as used, and the store's
+ * clock is looked at again. None of it matters to scoring: a store that cannot
+ * be written to is no failure. */
 static void report(struct nd_engine *engine)
 {
     struct nd_error ignored;
@@ -172,6 +173,10 @@ static void report(struct nd_engine *engine)
     }
     engine->touched_us = now_us;
     touch_profiles(engine);
+    int64_t now_ms;
+    if (nd_store_now(engine->store, &ignored, &now_ms) == ND_OK) {
+        engine->clock_offset_ms = now_ms - nd_clock_wall_ms();
+    }
     enum nd_status status = nd_store_host_report(
         engine->store, &engine->scope, engine->holder,
         engine->live != NULL ? engine->live->generation : 0, &ignored);

@@ -194,7 +194,28 @@ static enum nd_status acquire(struct nd_training *training,
     return status;
 }
 
-/* What need not wait for the lease: too few samples, a pinned model. */
+/* A key file that is not the store's key: the samples here were hashed with
+ * that one, and a model of them would be read under another. */
+static enum nd_status check_key(struct nd_engine *engine,
+                                struct nd_error *error)
+{
+    struct nd_key key;
+    enum nd_status status = nd_store_key(engine->store, NULL, error, &key);
+    if (status == ND_NO_INPUT) {
+        return ND_OK; /* it is kept in files alone */
+    }
+    if (status == ND_OK && (!engine->has_key || memcmp(key.id, engine->key.id,
+                                                       sizeof key.id) != 0)) {
+        status = nd_fail(error, ND_KEY,
+                         "the store's samples were made with another key than "
+                         "the one of key_file");
+    }
+    nd_wipe(&key, sizeof key);
+    return status;
+}
+
+/* What need not wait for the lease: the key, too few samples, a pinned
+ * model. */
 static enum nd_status check_ready(struct nd_engine *engine, bool force,
                                   struct nd_error *error)
 {
@@ -389,7 +410,10 @@ enum nd_status nd_engine_train(struct nd_engine *engine, bool force,
     if (engine->stage != ND_STAGE_IDLE) {
         return nd_fail(error, ND_BUSY, "this rule is being trained here");
     }
-    enum nd_status status = check_ready(engine, force, error);
+    enum nd_status status = check_key(engine, error);
+    if (status == ND_OK) {
+        status = check_ready(engine, force, error);
+    }
     if (status != ND_OK) {
         return status;
     }

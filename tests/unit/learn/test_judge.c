@@ -163,6 +163,9 @@ static void one_class_and_no_number_are_rejected(void **state)
     make_trial(&trial, 100, 3, 3);
     trial.candidate[17] = NAN;
     assert_false(judge(&trial).promote);
+    make_trial(&trial, 100, 3, 3);
+    memset(trial.labels, 1, sizeof trial.labels);
+    assert_false(judge(&trial).promote);
 }
 
 static void an_equal_candidate_is_promoted_on_unseen_samples(void **state)

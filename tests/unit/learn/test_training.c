@@ -82,6 +82,25 @@ static void too_few_of_a_class_are_named_and_no_lease_is_taken(void **state)
     assert_idle(fixture);
 }
 
+static void samples_of_another_key_are_not_trained_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct nd_training_report report;
+    struct nd_error error = {""};
+    struct nd_key other;
+    make_engine(fixture);
+    learn_both(fixture, 0, 30);
+    nd_engine_destroy(&fixture->engine);
+    nd_key_generate(&other);
+    must(nd_engine_create(fixture->store, &fixture->rule, &other, &error,
+                          &fixture->engine),
+         &error);
+    assert_int_equal(
+        nd_engine_train(fixture->engine, true, NULL, NULL, &error, &report),
+        ND_KEY);
+    assert_idle(fixture);
+}
+
 static void the_same_seed_gives_the_same_model(void **state)
 {
     struct fixture *fixture = *state;
@@ -375,6 +394,7 @@ int main(int argc, char **argv)
         TEST(the_first_training_publishes_and_is_used_at_once),
         TEST(fifty_messages_are_cross_validated),
         TEST(too_few_of_a_class_are_named_and_no_lease_is_taken),
+        TEST(samples_of_another_key_are_not_trained_on),
         TEST(the_same_seed_gives_the_same_model),
         TEST(a_drawn_seed_is_reported),
         TEST(a_second_generation_is_judged_on_what_the_first_has_not_seen),
