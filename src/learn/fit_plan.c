@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rules by which a fit is planned. There are two kinds of networks. With
+ * text, a sample has a thousand of half a million columns, most of them rare:
+ * few hidden units beside a wide path, few epochs, a step for each sample.
+ * With symbols and metatokens alone there are a few hundred columns, met again
+ * and again: more units, more epochs, and dropout. The figures behind the
+ * numbers stand in docs/decisions.
+ */
+#include "learn/fit_plan.h"
+
+#include <stdlib.h>
+
+/* Networks with text. A row of seven units and the wide path's weight is half
+ * a cache line, the other half is the optimizer's. */
+#define TEXT_UNITS 7U
+#define TEXT_SIGHTS 10000U /* samples seen in all, within limits of epochs */
+#define TEXT_LEAST_EPOCHS 2U
+#define TEXT_MOST_EPOCHS 10U
+#define FAMILY_DROPOUT 0.02F
+#define TEXT_WEIGHT_DECAY 0.0001F
+
+/* Networks on named features alone. */
+#define NAMED_UNITS 31U
+#define NAMED_SIGHTS 140000U
+#define NAMED_LEAST_EPOCHS 10U
+#define NAMED_MOST_EPOCHS 60U
+#define NAMED_INPUT_DROPOUT 0.2F
+#define NAMED_RATE 0.05F
+
+/* Columns that fewer samples have are left out: what was seen once cannot be
+ * told from chance, and it is most of what there is. */
+#define MANY_SAMPLES 2000U
+#define SOME_SAMPLES 500U
+/* Rows that a network may have, which bounds the model file (16 bytes each). */
+#define MOST_ROWS 400000U
+
+static bool has_text(const struct nd_fit_plan *plan)
+{
+    return (plan->scaling.families & ND_GROUP_TEXT) != 0;
+}
+
+static uint32_t within(size_t value, uint32_t least, uint32_t most)
+{
+    return value < least ? least : value > most ? most : (uint32_t)value;
+}
+
+static void choose_families(struct nd_fit_plan *plan,
+                            const struct nd_fit_sample *samples, size_t count,
+                            uint32_t wanted)
+{
+    uint32_t present = 0;
+    for (size_t i = 0; i < count; i++)
+        present |= samples[i].features.families;
+    nd_scaling_default(present & wanted, &plan->scaling);
+}
+
+static void choose_shape(struct nd_fit_plan *plan,
+                         const struct nd_fit_options *options)
+{
+    uint32_t units = options->hidden_units;
+    if (units == 0)
+        units = has_text(plan) ? TEXT_UNITS : NAMED_UNITS;
+    uint32_t inputs =
+        nd_text_columns(plan->scaling.families) + options->registry_length;
+    plan->shape = (struct nd_shape){
+        .inputs = inputs > 0 ? inputs : 1,
+        .layers = 1,
+        .units = {units},
+        .wide = true,
+    };
+}
+
+/* Each text family is a group of its own, all named features are another. */
+static void choose_groups(struct nd_fit_plan *plan)
+{
+    struct nd_train_groups *groups = &plan->training.groups;
+    uint32_t families = 0;
+    for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        families |= 1U << family;
+        if (nd_family(family)->is_text &&
+            (plan->scaling.families >> family & 1U))
+            plan->group_ends[groups->count++] =
+                nd_text_columns(plan->scaling.families & families);
+    }
+    plan->group_ends[groups->count++] = UINT32_MAX;
+    groups->ends = plan->group_ends;
+    groups->dropout = FAMILY_DROPOUT;
+}
+
+static void choose_training(struct nd_fit_plan *plan, size_t count,
+                            const struct nd_fit_options *options)
+{
+    struct nd_train_options *training = &plan->training;
+    nd_train_defaults(training);
+    training->seed = options->seed;
+    if (has_text(plan)) {
+        training->epochs =
+            within(TEXT_SIGHTS / count, TEXT_LEAST_EPOCHS, TEXT_MOST_EPOCHS);
+        training->weight_decay = TEXT_WEIGHT_DECAY;
+        choose_groups(plan);
+    } else {
+        training->epochs =
+            within(NAMED_SIGHTS / count, NAMED_LEAST_EPOCHS, NAMED_MOST_EPOCHS);
+        training->input_dropout = NAMED_INPUT_DROPOUT;
+        training->learning_rate = NAMED_RATE;
+    }
+    if (options->epochs > 0)
+        training->epochs = options->epochs;
+    if (options->learning_rate > 0)
+        training->learning_rate = (float)options->learning_rate;
+}
+
+void nd_fit_plan_make(const struct nd_fit_sample *samples, size_t count,
+                      const struct nd_fit_options *options,
+                      struct nd_fit_plan *plan_r)
+{
+    choose_families(plan_r, samples, count, options->families);
+    choose_shape(plan_r, options);
+    choose_training(plan_r, count, options);
+}
+
+/* ---- inputs ---- */
+
+static struct nd_input input_of(const struct nd_fit_plan *plan,
+                                const struct nd_fit_sample *sample,
+                                struct nd_arena *arena)
+{
+    struct nd_input input;
+    nd_arena_reset(arena);
+    nd_features_input(&sample->features, &plan->scaling, arena, &input);
+    return input;
+}
+
+/* In how many samples each column is; counting stops at 255. */
+static uint8_t *count_columns(const struct nd_fit_plan *plan,
+                              const struct nd_fit_sample *samples, size_t count,
+                              struct nd_arena *arena)
+{
+    uint8_t *counts = nd_calloc(plan->shape.inputs, sizeof(*counts));
+    for (size_t i = 0; i < count; i++) {
+        struct nd_input input = input_of(plan, &samples[i], arena);
+        for (uint32_t j = 0; j < input.count; j++) {
+            uint32_t column = input.columns[j];
+            if (column < plan->shape.inputs && counts[column] < UINT8_MAX)
+                counts[column]++;
+        }
+    }
+    return counts;
+}
+
+/* The count from which a column is kept. */
+static uint32_t choose_least(const struct nd_fit_plan *plan,
+                             const uint8_t *counts, size_t samples)
+{
+    uint32_t with[UINT8_MAX + 1] = {0}; /* columns by their count */
+    uint32_t rows = 0;
+    uint32_t least = samples >= MANY_SAMPLES   ? 3
+                     : samples >= SOME_SAMPLES ? 2
+                                               : 1;
+    for (uint32_t column = 0; column < plan->shape.inputs; column++)
+        with[counts[column]]++;
+    for (uint32_t count = least; count <= UINT8_MAX; count++)
+        rows += with[count];
+    while (rows > MOST_ROWS && least < UINT8_MAX)
+        rows -= with[least++];
+    return least;
+}
+
+/* Drops the columns that too few samples have, in place. */
+static struct nd_sparse prune(struct nd_input *input, const uint8_t *counts,
+                              uint32_t inputs, uint32_t least)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < input->count; i++) {
+        uint32_t column = input->columns[i];
+        if (column >= inputs || counts[column] < least)
+            continue;
+        input->columns[kept] = column;
+        input->values[kept++] = input->values[i];
+    }
+    return (struct nd_sparse){kept, input->columns, input->values};
+}
+
+enum nd_status nd_fit_plan_inputs(const struct nd_fit_plan *plan,
+                                  const struct nd_fit_sample *samples,
+                                  size_t count, struct nd_error *error,
+                                  struct nd_dataset **set_r)
+{
+    struct nd_arena *arena = nd_arena_create(0);
+    struct nd_dataset *set = nd_dataset_create();
+    uint8_t *counts = count_columns(plan, samples, count, arena);
+    uint32_t least = choose_least(plan, counts, count);
+    enum nd_status status = ND_OK;
+    for (size_t i = 0; i < count && status == ND_OK; i++) {
+        struct nd_input input = input_of(plan, &samples[i], arena);
+        struct nd_sparse row = prune(&input, counts, plan->shape.inputs, least);
+        status = nd_dataset_add(set, &row, samples[i].label != 0, 1, error);
+    }
+    free(counts);
+    nd_arena_destroy(&arena);
+    if (status != ND_OK) {
+        nd_dataset_destroy(&set);
+        return status;
+    }
+    *set_r = set;
+    return ND_OK;
+}
