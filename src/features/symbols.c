@@ -53,8 +53,9 @@ static const char *prefixed(struct nd_arena *arena, const char *prefix,
     size_t prefix_length = strlen(prefix);
     size_t name_length = strlen(name);
     char *text = nd_arena_take(arena, prefix_length + name_length + 1);
-    memcpy(text, prefix, prefix_length);
-    memcpy(text + prefix_length, name, name_length + 1);
+    char *end = mempcpy(text, prefix, prefix_length);
+    end = mempcpy(end, name, name_length);
+    *end = '\0';
     return text;
 }
 
