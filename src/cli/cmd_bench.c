@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/values.h"
 #include "nn/dataset.h"
 #include "nn/metrics.h"

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/doctor.h"
-#include "cli/json.h"
 
 static const struct nd_option options[] = {{0}};
 

@@ -5,9 +5,9 @@
  */
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/eval.h"
-#include "cli/json.h"
 #include "cli/reading.h"
 #include "cli/report.h"
 #include "cli/values.h"

@@ -6,12 +6,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/reading.h"
 #include "cli/session.h"
 #include "cli/values.h"
 #include "cli/verdict.h"
+#include "learn/verdict.h"
 
 #define BAR 24
 

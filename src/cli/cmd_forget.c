@@ -3,8 +3,8 @@
  * neurald forget: takes samples out of the store, by message or in bulk, for
  * every rule. Forgetting by source and time undoes a poisoning.
  */
+#include "base/json.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/selection.h"
 #include "cli/session.h"
 

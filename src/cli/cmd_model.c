@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/model_transfer.h"
 #include "cli/session.h"
 #include "cli/values.h"

@@ -5,12 +5,13 @@
  */
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/reading.h"
 #include "cli/score_headers.h"
 #include "cli/session.h"
 #include "cli/verdict.h"
+#include "learn/verdict.h"
 
 static const struct nd_option options[] = {
     {"headers", ND_OPTION_FLAG, NULL,

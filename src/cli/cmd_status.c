@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/status_facts.h"
 
 static const struct nd_option options[] = {{0}};

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <signal.h>
 
+#include "base/json.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/session.h"
 
 static const struct nd_option options[] = {

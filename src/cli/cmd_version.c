@@ -9,8 +9,8 @@
 #include <sqlite3.h>
 #include <zstd.h>
 
+#include "base/json.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "nn/model.h"
 #include "nn/network.h"
 #include "store/store.h"

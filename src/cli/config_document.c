@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/config_keys.h"
-#include "cli/json.h"
 #include "cli/manual.h"
 #include "cli/options.h"
 

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/memory.h"
-#include "cli/json.h"
 #include "cli/refit.h"
 #include "features/features.h"
 #include "learn/key_file.h"

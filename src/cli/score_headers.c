@@ -19,6 +19,7 @@
 #include "cli/reading.h"
 #include "cli/session.h"
 #include "cli/verdict.h"
+#include "learn/verdict.h"
 
 #define PIECE 65536
 

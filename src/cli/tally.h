@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "store/store.h"
 
 #define ND_PUT_OUTCOME_COUNT 6

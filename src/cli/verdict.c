@@ -1,49 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One verdict in the shapes that people and programs read it in.
+ * One verdict as people read it on a terminal, and as scripts read it in an
+ * exit status. What other programs read is the learning's (learn/verdict.h).
  */
 #include "cli/verdict.h"
 
 #include <string.h>
 
 #include "base/utf8.h"
-
-#define MAX_REASON 300 /* a header line stays far below 998 bytes */
-
-void nd_verdict_header(const struct nd_verdict *verdict, const char *reason,
-                       struct nd_buffer *text)
-{
-    nd_buffer_printf(text, "%s, probability=%.5f",
-                     nd_verdict_name(verdict->kind), verdict->probability);
-    if (verdict->symbol[0] != '\0') {
-        nd_buffer_printf(text, ", symbol=%s, weight=%.2f", verdict->symbol,
-                         verdict->weight);
-    }
-    nd_buffer_printf(text, ", generation=%llu",
-                     (unsigned long long)verdict->generation);
-    if (reason == NULL || reason[0] == '\0') {
-        return;
-    }
-    nd_buffer_append_text(text, ", reason=\"");
-    for (size_t i = 0; reason[i] != '\0' && i < MAX_REASON; i++) {
-        char c = reason[i];
-        bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
-        nd_buffer_append(text, plain ? &c : "'", 1);
-    }
-    nd_buffer_append_text(text, "\"");
-}
-
-void nd_verdict_json(const char *path, const struct nd_verdict *verdict,
-                     struct nd_json *json)
-{
-    nd_json_text(json, "path", path);
-    nd_json_number(json, "probability", verdict->probability);
-    nd_json_text(json, "verdict", nd_verdict_name(verdict->kind));
-    nd_json_text(json, "symbol", verdict->symbol);
-    nd_json_number(json, "weight", verdict->weight);
-    nd_json_unsigned(json, "generation", verdict->generation);
-    nd_json_number(json, "log_odds", verdict->log_odds);
-}
 
 void nd_print_safely(const char *text, FILE *out)
 {
@@ -78,10 +42,4 @@ void nd_verdict_print(const char *path, const struct nd_verdict *verdict,
 int nd_verdict_exit(enum nd_verdict_kind kind)
 {
     return kind == ND_VERDICT_SPAM ? 0 : kind == ND_VERDICT_HAM ? 1 : 2;
-}
-
-struct nd_verdict nd_verdict_none(void)
-{
-    return (struct nd_verdict){
-        .probability = 0.5, .kind = ND_UNSURE, .symbol = ""};
 }

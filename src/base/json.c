@@ -3,7 +3,7 @@
  * The JSON that the program prints: each object on one line of standard
  * output. Only writes; reading JSON is jansson's job.
  */
-#include "cli/json.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * Writing JSON: one object or array after another into a buffer, with the
  * commas put where they belong.
  */
-#ifndef ND_CLI_JSON_H
-#define ND_CLI_JSON_H
+#ifndef ND_BASE_JSON_H
+#define ND_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "cli/json.h"
+#include "base/json.h"
 
 /* The one line that was written, parsed. */
 static json_t *read_back(struct nd_json *json)
