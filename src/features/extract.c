@@ -19,6 +19,29 @@ static const struct nd_scan *findings(const struct nd_message *message,
     return message != NULL && message->scan.count > 0 ? &message->scan : NULL;
 }
 
+static bool has_name(const struct nd_named_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Facts that came with the findings; what was measured here goes before. */
+static void extract_reported(const struct nd_scan *scan, bool measured,
+                             struct nd_named_list *list)
+{
+    for (size_t i = 0; i < scan->metatoken_count; i++) {
+        const struct nd_scan_symbol *fact = &scan->metatokens[i];
+        const char *name = nd_named_prefixed(list->arena, "meta:", fact->name);
+        if (fact->score != 0 && !(measured && has_name(list, name))) {
+            nd_named_add(list, name, fact->score);
+        }
+    }
+}
+
 static void extract_named(const struct nd_message *message,
                           const struct nd_scan *scan,
                           const struct nd_extract_options *options,
@@ -37,7 +60,11 @@ static void extract_named(const struct nd_message *message,
             nd_named_add(&list, options->extra[i].name,
                          options->extra[i].value);
         }
-        if (message != NULL || options->extra_count > 0) {
+        bool reported = scan != NULL && scan->metatoken_count > 0;
+        if (reported) {
+            extract_reported(scan, message != NULL, &list);
+        }
+        if (message != NULL || options->extra_count > 0 || reported) {
             features->families |= ND_GROUP_METATOKENS;
         }
     }

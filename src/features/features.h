@@ -99,8 +99,8 @@ struct nd_features {
 #define ND_EXTRACT_NAMES 1U
 
 /* Extracts the families of mask. message may be NULL (findings alone: then
- * only symbols, and metatokens given by name in extra); scan may be NULL
- * (message->scan is used if it has any). excluded (may be NULL) are symbol
+ * only symbols, and metatokens given by name in extra or scan); scan may be
+ * NULL (message->scan is used if it has any). excluded (may be NULL) are symbol
  * names that are never learned from: our own. Thread-safe with an arena of its
  * own. Never fails on content. */
 struct nd_extract_options {

@@ -22,6 +22,10 @@ struct nd_named_list {
  * finite is left out. */
 void nd_named_add(struct nd_named_list *list, const char *name, double value);
 
+/* prefix and name in one, in the arena. */
+const char *nd_named_prefixed(struct nd_arena *arena, const char *prefix,
+                              const char *name);
+
 /* "symbol:NAME" and "score:NAME" for each finding that is not excluded. */
 void nd_collect_symbols(struct nd_named_list *list, const struct nd_scan *scan,
                         const struct nd_extract_options *options);

@@ -47,8 +47,8 @@ static bool is_excluded(const struct nd_extract_options *options,
     return false;
 }
 
-static const char *prefixed(struct nd_arena *arena, const char *prefix,
-                            const char *name)
+const char *nd_named_prefixed(struct nd_arena *arena, const char *prefix,
+                              const char *name)
 {
     size_t prefix_length = strlen(prefix);
     size_t name_length = strlen(name);
@@ -73,9 +73,11 @@ void nd_collect_symbols(struct nd_named_list *list, const struct nd_scan *scan,
         if (is_excluded(options, symbol->name)) {
             continue;
         }
-        nd_named_add(list, prefixed(list->arena, "symbol:", symbol->name), 1);
+        nd_named_add(
+            list, nd_named_prefixed(list->arena, "symbol:", symbol->name), 1);
         if (symbol->has_score && symbol->score != 0) {
-            nd_named_add(list, prefixed(list->arena, "score:", symbol->name),
+            nd_named_add(list,
+                         nd_named_prefixed(list->arena, "score:", symbol->name),
                          damped(symbol->score));
         }
     }

@@ -84,16 +84,19 @@ struct nd_lesson {
     const char *path; /* what the callback is told; copied; NULL: "" */
     enum nd_class label;
     enum nd_source source;
-    int64_t label_ms;      /* 0: now */
-    bool by_received_date; /* import: the message's time is its Received's */
+    int64_t label_ms;        /* 0: now */
+    bool by_received_date;   /* import: the message's time is its Received's */
+    const uint8_t *identity; /* NULL: the message's; copied */
 };
 
 /* Messages are gathered and put in batches: results are told to the callback
  * (may be NULL), in order, from nd_engine_learn or nd_engine_flush, once they
  * are durable. Where the store fails, the gathered ones are told as refused
  * (ND_REFUSED_STORE), the batch is empty, and its status is answered; the
- * message of that call was not taken. ND_PERMISSION on a store that has no key
- * and takes none. The thread that owns the store's handle. */
+ * message of that call was not taken. message may be NULL where findings alone
+ * are learned: ND_USAGE unless the lesson has an identity then. ND_PERMISSION
+ * on a store that has no key and takes none. The thread that owns the store's
+ * handle. */
 typedef void nd_learned_callback(const char *path,
                                  const struct nd_put_result *result,
                                  void *context);

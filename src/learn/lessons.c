@@ -68,13 +68,12 @@ static void clear_batch(struct nd_lesson_batch *batch)
 /* Skipping at random (S8), but the same message always the same way: a repeat
  * after a lost answer must not draw again. */
 static bool is_skipped(const struct nd_engine *engine,
-                       const struct nd_message *message)
+                       const uint8_t identity[ND_IDENTITY_BYTES])
 {
     if (engine->rule.train_prob >= 1.0) {
         return false;
     }
-    uint64_t draw = nd_keyed_hash(&engine->key, message->identity,
-                                  sizeof message->identity);
+    uint64_t draw = nd_keyed_hash(&engine->key, identity, ND_IDENTITY_BYTES);
     return (double)(draw >> 11) * 0x1p-53 >= engine->rule.train_prob;
 }
 
@@ -90,10 +89,10 @@ static bool is_finite_scan(const struct nd_scan *scan)
 }
 
 static enum nd_refusal check_at_door(const struct nd_engine *engine,
-                                     const struct nd_message *message,
+                                     const uint8_t identity[ND_IDENTITY_BYTES],
                                      const struct nd_scan *scan)
 {
-    if (is_skipped(engine, message)) {
+    if (is_skipped(engine, identity)) {
         return ND_REFUSED_TRAIN_PROB;
     }
     return is_finite_scan(scan) ? ND_REFUSED_NONE : ND_REFUSED_NOT_FINITE;
@@ -119,8 +118,8 @@ static int64_t message_time(const struct nd_engine *engine,
                             const struct nd_lesson *lesson)
 {
     int64_t now_ms = nd_clock_wall_ms() + engine->clock_offset_ms;
-    return lesson->by_received_date && message->received_ms > 0 &&
-                   message->received_ms <= now_ms
+    return message != NULL && lesson->by_received_date &&
+                   message->received_ms > 0 && message->received_ms <= now_ms
                ? message->received_ms
                : 0;
 }
@@ -412,8 +411,14 @@ enum nd_status nd_engine_learn(struct nd_engine *engine,
         return nd_fail(error, ND_PERMISSION,
                        "the store has no key and cannot be written to");
     }
+    if (message == NULL && lesson->identity == NULL) {
+        return nd_fail(error, ND_USAGE,
+                       "findings alone have no identity: give one along");
+    }
+    const uint8_t *identity =
+        lesson->identity != NULL ? lesson->identity : message->identity;
     struct nd_lesson_batch *batch = batch_of(engine);
-    bool again = is_waiting(batch, message->identity);
+    bool again = is_waiting(batch, identity);
     if (again || batch->count == BATCH_LESSONS ||
         nd_arena_used(batch->arena) > BATCH_BYTES) {
         enum nd_status status =
@@ -426,14 +431,14 @@ enum nd_status nd_engine_learn(struct nd_engine *engine,
     *slot = (struct lesson){.open = true};
     const char *path = lesson->path != NULL ? lesson->path : "";
     slot->path = nd_arena_strndup(batch->arena, path, strlen(path));
-    memcpy(slot->put.identity, message->identity, sizeof slot->put.identity);
+    memcpy(slot->put.identity, identity, sizeof slot->put.identity);
     slot->put.label = lesson->label;
     slot->put.source = lesson->source;
     slot->put.label_ms =
         lesson->label_ms != 0 ? lesson->label_ms : label_time(engine, again);
     slot->put.time_ms = message_time(engine, message, lesson);
     enum nd_refusal reason =
-        check_at_door(engine, message, nd_engine_findings(message, scan));
+        check_at_door(engine, identity, nd_engine_findings(message, scan));
     if (reason != ND_REFUSED_NONE) {
         refuse(batch, slot, reason);
         return ND_OK;

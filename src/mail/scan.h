@@ -31,6 +31,9 @@ enum nd_scan_verdict {
 struct nd_scan {
     const struct nd_scan_symbol *symbols; /* unique names, as reported */
     size_t count;
+    const struct nd_scan_symbol *metatokens; /* unique names; score is a fact
+                                                from 0 to 1 */
+    size_t metatoken_count;
     bool has_score;
     double score;    /* the filter's total */
     double required; /* its threshold for spam; 0 unknown */
@@ -39,7 +42,9 @@ struct nd_scan {
 };
 
 /* Reads one JSON object: rspamd's /checkv2 answer, or a line as rspamd's
- * symbols exported ({"symbols": {"NAME": 1.0 | {"score": 1.0}}, "score": ..}).
+ * symbols exported ({"symbols": {"NAME": 1.0 | {"score": 1.0}}, "score": ..}),
+ * perhaps with facts about the message ("metatokens": {"NAME": 0.5}; values
+ * beyond 0 to 1 are brought back to it).
  * id_r (may be NULL) gets its "id" or "message-id", NULL without one. Memory
  * from arena. ND_DATA names the defect and its position. */
 enum nd_status nd_scan_read_json(const char *text, size_t length,

@@ -57,6 +57,38 @@ static void add_symbols(struct nd_scan_builder *builder, json_t *symbols)
     }
 }
 
+static void add_metatokens(struct nd_scan_builder *builder, json_t *metatokens)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(metatokens, name, value)
+    {
+        double fact;
+        if (!number(value, &fact)) {
+            builder->dropped++;
+            continue;
+        }
+        fact = fmin(fmax(fact, 0.0), 1.0);
+        nd_scan_builder_add(builder, name, strlen(name), &fact);
+    }
+}
+
+static void read_metatokens(const json_t *root, struct nd_arena *arena,
+                            struct nd_scan *scan)
+{
+    json_t *metatokens = json_object_get(root, "metatokens");
+    if (!json_is_object(metatokens))
+        return;
+    struct nd_scan facts = {.dropped = scan->dropped};
+    struct nd_scan_builder builder;
+    nd_scan_builder_begin(&builder, &facts, arena);
+    add_metatokens(&builder, metatokens);
+    nd_scan_builder_end(&builder, &facts);
+    scan->metatokens = facts.symbols;
+    scan->metatoken_count = facts.count;
+    scan->dropped = facts.dropped;
+}
+
 static enum nd_scan_verdict verdict_of_action(const char *action)
 {
     static const char *const spam[] = {"reject", "add header",
@@ -134,6 +166,7 @@ enum nd_status nd_scan_read_json(const char *text, size_t length,
     nd_scan_builder_begin(&builder, &scan, arena);
     add_symbols(&builder, symbols);
     nd_scan_builder_end(&builder, &scan);
+    read_metatokens(root, arena, &scan);
     read_totals(root, &scan);
     if (id_r != NULL)
         *id_r = read_id(root, arena);

@@ -101,6 +101,23 @@ static void trusted_findings_of_the_message_are_used(void **state)
     assert_true(value_of(&features, "symbol:MIME_GOOD") == 1);
 }
 
+static void reported_metatokens_stand_in_for_a_message(void **state)
+{
+    static const struct nd_scan_symbol facts[] = {
+        {"hops", 0.75, true}, {"mine", 0.5, true}, {"none", 0, true}};
+    struct nd_scan findings = {.metatokens = facts, .metatoken_count = 3};
+    struct nd_features features = extract(NULL, &findings, ND_GROUP_ALL);
+    assert_int_equal(features.families, ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS);
+    assert_int_equal(features.named_count, 2);
+    assert_true(value_of(&features, "meta:hops") == 0.75F);
+
+    struct nd_message message = empty_message();
+    message.hops = 30;
+    features = extract(&message, &findings, ND_GROUP_METATOKENS);
+    assert_true(value_of(&features, "meta:hops") != 0.75F);
+    assert_true(value_of(&features, "meta:mine") == 0.5F);
+}
+
 static void extra_metatokens_are_taken_when_they_are_numbers(void **state)
 {
     static const struct nd_named_feature extra[] = {{"meta:mine", 0.5F},
@@ -179,6 +196,7 @@ int main(void)
         cmocka_unit_test(the_mask_says_what_was_looked_for),
         cmocka_unit_test(pairs_are_the_same_with_and_without_words),
         cmocka_unit_test(trusted_findings_of_the_message_are_used),
+        cmocka_unit_test(reported_metatokens_stand_in_for_a_message),
         cmocka_unit_test(extra_metatokens_are_taken_when_they_are_numbers),
         cmocka_unit_test(another_key_gives_other_slots),
         cmocka_unit_test(metatokens_lie_between_0_and_1_for_extreme_messages),

@@ -364,6 +364,30 @@ static void an_import_is_dated_by_its_topmost_received(void **state)
 }
 
 /* Over a store that fails, every lesson is told as refused, none as stored. */
+static void findings_alone_are_learned_under_their_identity(void **state)
+{
+    static const struct nd_scan_symbol symbols[] = {{"A", 1, true}};
+    static const uint8_t identity[ND_IDENTITY_BYTES] = {1, 2, 3};
+    struct fixture *fixture = *state;
+    struct nd_scan scan = {.symbols = symbols, .count = 1};
+    struct nd_error error = {""};
+    struct nd_lesson lesson = {.label = ND_SPAM, .source = ND_SOURCE_API};
+    make_engine(fixture);
+    assert_int_equal(nd_engine_learn(fixture->engine, NULL, &scan, &lesson,
+                                     count_outcome, fixture, &error),
+                     ND_USAGE);
+    lesson.identity = identity;
+    must(nd_engine_learn(fixture->engine, NULL, &scan, &lesson, count_outcome,
+                         fixture, &error),
+         &error);
+    flush(fixture);
+    struct nd_scope scope = {fixture->rule.name, fixture->rule.settings};
+    struct nd_sample_info info;
+    must(nd_store_find(fixture->store, &scope, identity, &error, &info),
+         &error);
+    assert_int_equal(info.label, ND_SPAM);
+}
+
 static void a_store_that_is_away_is_told_as_such(void **state)
 {
     struct fixture *fixture = *state;
@@ -410,6 +434,7 @@ int main(int argc, char **argv)
         TEST(a_full_reservoir_replaces_instead_of_refusing),
         TEST(seed_s01_balanced_refuses_the_class_that_runs_ahead),
         TEST(an_import_is_dated_by_its_topmost_received),
+        TEST(findings_alone_are_learned_under_their_identity),
         TEST(a_store_that_is_away_is_told_as_such),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

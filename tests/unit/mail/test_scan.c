@@ -221,6 +221,24 @@ static void an_exported_line_is_read(void **state)
     assert_int_equal(scan.verdict, ND_SCAN_HAM);
 }
 
+static void metatokens_are_read_and_brought_into_their_range(void **state)
+{
+    struct nd_scan scan = from_json(
+        state,
+        "{\"symbols\":{\"A\":1},\"metatokens\":{\"size\":0.25,\"hops\":7,"
+        "\"x\":-1,\"a b\":1,\"text\":\"1\"}}",
+        NULL);
+    assert_symbols(&scan, "A=1.00");
+    assert_int_equal(scan.metatoken_count, 3);
+    assert_string_equal(scan.metatokens[0].name, "size");
+    assert_true(fabs(scan.metatokens[0].score - 0.25) < 1e-9);
+    assert_true(fabs(scan.metatokens[1].score - 1.0) < 1e-9);
+    assert_true(fabs(scan.metatokens[2].score) < 1e-9);
+    assert_int_equal(scan.dropped, 2);
+    scan = from_json(state, "{\"metatokens\":[1]}", NULL);
+    assert_int_equal(scan.metatoken_count, 0);
+}
+
 static void members_may_be_missing_or_odd(void **state)
 {
     struct nd_scan scan = from_json(state, "{}", NULL);
@@ -309,6 +327,7 @@ int main(void)
         with_desk(names_are_printable_and_bounded),
         with_desk(an_answer_of_checkv2_is_read),
         with_desk(an_exported_line_is_read),
+        with_desk(metatokens_are_read_and_brought_into_their_range),
         with_desk(members_may_be_missing_or_odd),
         with_desk(broken_json_is_refused_with_its_position),
         with_desk(json_of_any_depth_or_size_is_refused_in_time),
