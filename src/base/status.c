@@ -49,6 +49,7 @@ static int compose(struct nd_error *error, const char *format,
     return length;
 }
 
+#undef nd_fail /* the analyzer's */
 enum nd_status nd_fail(struct nd_error *error, enum nd_status status,
                        const char *format, ...)
 {

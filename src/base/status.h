@@ -58,6 +58,11 @@ struct nd_error {
  * come from a message. error->text may be among the arguments. Thread-safe. */
 enum nd_status nd_fail(struct nd_error *error, enum nd_status status,
                        const char *format, ...) ND_PRINTF(3, 4);
+/* The analyzer looks into one file at a time: tell it what comes back. */
+#ifdef __clang_analyzer__
+#define nd_fail(error, status, ...) \
+    ((void)nd_fail(error, status, __VA_ARGS__), (status))
+#endif
 
 /* The same, with strerror(errno) appended after ": ". The status is
  * ND_PERMISSION for EACCES, EPERM and EROFS, ND_NO_INPUT for ENOENT, ND_FULL

@@ -54,8 +54,8 @@ static bool within(const struct nd_axis *axis, double tick)
 static void draw_x_ticks(struct nd_chart *chart)
 {
     double bottom = HEIGHT - BOTTOM;
-    for (double tick = chart->x.low; within(&chart->x, tick);
-         tick = next_tick(&chart->x, tick)) {
+    double tick = chart->x.low;
+    while (within(&chart->x, tick)) {
         double x = x_of(chart, tick);
         nd_buffer_printf(chart->html,
                          "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" "
@@ -64,6 +64,7 @@ static void draw_x_ticks(struct nd_chart *chart)
                          "text-anchor=\"middle\">%g</text>\n",
                          x, TOP, x, bottom, x, bottom + 16,
                          fabs(tick) < 1e-12 ? 0.0 : tick);
+        tick = next_tick(&chart->x, tick);
     }
     nd_buffer_printf(chart->html,
                      "<text x=\"%.1f\" y=\"%.1f\" "
@@ -73,8 +74,8 @@ static void draw_x_ticks(struct nd_chart *chart)
 
 static void draw_y_ticks(struct nd_chart *chart)
 {
-    for (double tick = chart->y.low; within(&chart->y, tick);
-         tick = next_tick(&chart->y, tick)) {
+    double tick = chart->y.low;
+    while (within(&chart->y, tick)) {
         double y = y_of(chart, tick);
         nd_buffer_printf(chart->html,
                          "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" "
@@ -83,6 +84,7 @@ static void draw_y_ticks(struct nd_chart *chart)
                          "text-anchor=\"end\">%g</text>\n",
                          LEFT, y, WIDTH - RIGHT, y, LEFT - 6, y + 4,
                          fabs(tick) < 1e-12 ? 0.0 : tick);
+        tick = next_tick(&chart->y, tick);
     }
     nd_buffer_printf(chart->html,
                      "<text transform=\"translate(14 %.1f) rotate(-90)\" "

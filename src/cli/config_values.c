@@ -26,6 +26,32 @@ static const void *field_in(const struct nd_key_info *key, const void *base)
     return (const char *)base + key->offset;
 }
 
+/* ---- times and sizes ---- */
+
+struct unit {
+    int64_t factor;
+    const char *name;
+};
+
+/* In the largest unit that leaves no rest. */
+static void format_measure(enum nd_key_type type, int64_t value,
+                           struct nd_buffer *text)
+{
+    static const struct unit times[] = {{86400000, "d"}, {3600000, "h"},
+                                        {60000, "m"},    {1000, "s"},
+                                        {1, "ms"},       {0, NULL}};
+    static const struct unit sizes[] = {{1 << 30, "GiB"},
+                                        {1 << 20, "MiB"},
+                                        {1 << 10, "KiB"},
+                                        {1, ""},
+                                        {0, NULL}};
+    const struct unit *units = type == ND_KEY_SIZE ? sizes : times;
+    while (value == 0 ? units[1].name != NULL : value % units->factor != 0) {
+        units++;
+    }
+    nd_buffer_printf(text, "%" PRId64 "%s", value / units->factor, units->name);
+}
+
 /* ---- setting ---- */
 
 static void store_integer(const struct nd_key_info *key, void *base,
@@ -45,12 +71,9 @@ static enum nd_status out_of_range(const struct nd_key_info *key,
 {
     struct nd_buffer range = {0};
     if (key->type == ND_KEY_DURATION || key->type == ND_KEY_SIZE) {
-        int64_t bounds[2] = {(int64_t)key->minimum, (int64_t)key->maximum};
-        struct nd_key_info bound = *key;
-        bound.offset = 0;
-        nd_key_format(&bound, &bounds[0], &range);
+        format_measure(key->type, (int64_t)key->minimum, &range);
         nd_buffer_append_text(&range, " to ");
-        nd_key_format(&bound, &bounds[1], &range);
+        format_measure(key->type, (int64_t)key->maximum, &range);
     } else {
         nd_buffer_printf(&range, "%.16g to %.16g", key->minimum, key->maximum);
     }
@@ -251,20 +274,6 @@ static int64_t load_integer(const struct nd_key_info *key, const void *base)
     return value;
 }
 
-struct unit {
-    int64_t factor;
-    const char *name;
-};
-
-static void format_unit(int64_t value, const struct unit *units,
-                        struct nd_buffer *text)
-{
-    while (value == 0 ? units[1].name != NULL : value % units->factor != 0) {
-        units++;
-    }
-    nd_buffer_printf(text, "%" PRId64 "%s", value / units->factor, units->name);
-}
-
 static void format_families(uint32_t mask, struct nd_buffer *text)
 {
     const char *comma = "\"";
@@ -337,14 +346,6 @@ static void format_number(const struct nd_key_info *key, const void *base,
 void nd_key_format(const struct nd_key_info *key, const void *base,
                    struct nd_buffer *text)
 {
-    static const struct unit times[] = {{86400000, "d"}, {3600000, "h"},
-                                        {60000, "m"},    {1000, "s"},
-                                        {1, "ms"},       {0, NULL}};
-    static const struct unit sizes[] = {{1 << 30, "GiB"},
-                                        {1 << 20, "MiB"},
-                                        {1 << 10, "KiB"},
-                                        {1, ""},
-                                        {0, NULL}};
     const void *field = field_in(key, base);
 
     switch (key->type) {
@@ -367,10 +368,8 @@ void nd_key_format(const struct nd_key_info *key, const void *base,
         format_number(key, base, text);
         break;
     case ND_KEY_DURATION:
-        format_unit(load_integer(key, base), times, text);
-        break;
     case ND_KEY_SIZE:
-        format_unit(load_integer(key, base), sizes, text);
+        format_measure(key->type, load_integer(key, base), text);
         break;
     case ND_KEY_CHOICE:
         format_choice(key, (uint32_t)load_integer(key, base), text);

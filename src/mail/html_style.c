@@ -60,18 +60,31 @@ static bool parse_hex_color(const char *text, size_t length, uint32_t *color_r)
     return true;
 }
 
+/* What follows "rgb" in "rgb(1, 2, 3)". */
+static bool parse_rgb(const char *text, uint32_t *color_r)
+{
+    uint32_t color = 0;
+    for (int i = 0; i < 3; i++) {
+        text += strspn(text, " ");
+        if (*text != "(,,"[i])
+            return false;
+        char *end;
+        unsigned long part = strtoul(text + 1, &end, 10);
+        if (end == text + 1)
+            return false;
+        color = color << 8 | (uint32_t)(part > 255 ? 255 : part);
+        text = end;
+    }
+    *color_r = color;
+    return true;
+}
+
 static bool parse_color(const char *text, size_t length, uint32_t *color_r)
 {
     if (length > 0 && text[0] == '#')
         return parse_hex_color(text + 1, length - 1, color_r);
-    unsigned red;
-    unsigned green;
-    unsigned blue;
-    if (sscanf(text, "rgb ( %3u , %3u , %3u )", &red, &green, &blue) == 3 ||
-        sscanf(text, "rgb( %3u , %3u , %3u )", &red, &green, &blue) == 3) {
-        *color_r = (red & 255) << 16 | (green & 255) << 8 | (blue & 255);
-        return true;
-    }
+    if (length > 3 && strncmp(text, "rgb", 3) == 0)
+        return parse_rgb(text + 3, color_r);
     for (size_t i = 0; i < sizeof named_colors / sizeof *named_colors; i++)
         if (strlen(named_colors[i].name) == length &&
             strncasecmp(text, named_colors[i].name, length) == 0) {

@@ -19,6 +19,7 @@
 #include "nn/model.h"
 
 #define MOST_STEPS 100
+#define MOST_HALVINGS 34 /* of a step: to 1e-10 of it */
 #define SMALLEST_SLOPE 1e-3
 #define TAIL_SHARE 0.1 /* of a class, taken as its tail */
 #define TAIL_LEAST 10  /* samples, fewer only where the class has fewer */
@@ -82,7 +83,8 @@ static bool line_search(const struct fit_data *data, const struct newton *sums,
                          determinant;
     double descent =
         sums->gradient_slope * step_slope + sums->gradient_offset * step_offset;
-    for (double size = 1; size >= 1e-10; size /= 2) {
+    double size = 1;
+    for (int halvings = 0; halvings < MOST_HALVINGS; halvings++) {
         double a = *slope + size * step_slope;
         double b = *offset + size * step_offset;
         if (sums_at(data, a, b).loss < sums->loss + 1e-4 * size * descent) {
@@ -90,6 +92,7 @@ static bool line_search(const struct fit_data *data, const struct newton *sums,
             *offset = b;
             return true;
         }
+        size /= 2;
     }
     return false;
 }

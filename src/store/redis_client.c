@@ -157,7 +157,7 @@ static enum nd_status sit_out_pause(struct nd_redis_client *client,
     if (client->failures > PATIENT_FAILURES || pause_us > time_left_us(client))
         return nd_fail(error, ND_UNAVAILABLE,
                        "Redis cannot be reached; next attempt in %lld ms",
-                       (long long)(pause_us / 1000 + 1));
+                       (long long)pause_us / 1000 + 1);
     sleep_us(pause_us);
     return ND_OK;
 }

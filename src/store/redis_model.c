@@ -319,7 +319,7 @@ enum nd_status nd_redis_model_list(struct nd_store *store,
                                    size_t *count_r)
 {
     struct nd_redis_store *redis = (struct nd_redis_store *)store;
-    struct nd_model_pointer pointer;
+    struct nd_model_pointer pointer = {0};
     enum nd_status status =
         nd_redis_model_current(store, scope, error, &pointer);
     if (status != ND_OK)
