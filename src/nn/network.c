@@ -257,3 +257,15 @@ void nd_network_contributions(const struct nd_network *network,
         changes[i] = all - without;
     }
 }
+
+float nd_network_weights(const struct nd_network *network, float *rows_r,
+                         float *bias_r, float *out_r)
+{
+    size_t units = network->first_units;
+    for (size_t i = 0; i < network->shape.inputs; i++)
+        memcpy(rows_r + i * units, network->rows + i * network->width,
+               units * sizeof(*rows_r));
+    memcpy(bias_r, network->bias, units * sizeof(*bias_r));
+    memcpy(out_r, network->out, units * sizeof(*out_r));
+    return network->out_bias;
+}

@@ -55,6 +55,13 @@ float nd_network_score(const struct nd_network *network,
 void nd_network_contributions(const struct nd_network *network,
                               const struct nd_sparse *vector, float *changes_r);
 
+/* Copies the weights of a network of one hidden layer, no linear path and plain
+ * rows (never quantized, never read from a file) out: rows_r[inputs][units],
+ * bias_r[units], out_r[units]; answers the output's bias. Units have the slope
+ * ND_LEAK (nn/kernels/kernels.h) below zero. For other formats than ours. */
+float nd_network_weights(const struct nd_network *network, float *rows_r,
+                         float *bias_r, float *out_r);
+
 /* Name of the kernel set in use ("scalar", "avx2", "avx512", "neon"), chosen
  * once from the processor; NEURALD_KERNEL in the environment overrides it with
  * one that the processor has. */

@@ -10,7 +10,8 @@ import pytest
 from conftest import ROOT
 
 COMMANDS = ["learn", "forget", "relabel", "train", "score", "explain", "eval",
-            "model", "status", "doctor", "config", "bench", "version"]
+            "model", "status", "doctor", "config", "rspamd", "bench",
+            "version"]
 
 
 def test_help_names_every_command(neurald):
@@ -77,6 +78,10 @@ def test_without_a_command_the_usage_is_told(neurald):
     (["eval", "--index", "x", "--spam", "x"], "--index"),
     (["eval", "--spam", "x", "--ham", "x", "--train-first", "5"], "--index"),
     (["eval", "--train-spam", "x", "--spam", "x"], "--train-ham"),
+    (["rspamd"], "eval"),
+    (["rspamd", "paint"], "eval"),
+    (["rspamd", "eval", "--vectors", "x"], "--model"),
+    (["rspamd", "train", "--vectors", "x"], "--out"),
     (["bench"], "--svmlight"),
     (["bench", "--svmlight", "x", "--epochs", "0"], "--epochs"),
     (["score", "--headers", "a", "b"], "one message"),

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whole files: read within a limit, written so that a reader sees the old one
+ * or the new one.
+ */
+#ifndef ND_BASE_FILE_H
+#define ND_BASE_FILE_H
+
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/status.h"
+
+/* Appends the file's bytes to contents_r, which ends in a NUL that is not
+ * counted. ND_LIMIT above most_bytes; what nd_fail_errno makes of the rest. */
+enum nd_status nd_file_read(const char *path, size_t most_bytes,
+                            struct nd_error *error,
+                            struct nd_buffer *contents_r) ND_MUST_CHECK;
+
+/* Makes path a file of these bytes, whole or not at all: they are written
+ * beside it and renamed. Readable by all that the umask lets. ND_OUTPUT,
+ * ND_FULL, ND_PERMISSION or ND_NO_INPUT. */
+enum nd_status nd_file_replace(const char *path, const void *data,
+                               size_t length,
+                               struct nd_error *error) ND_MUST_CHECK;
+
+#endif
