@@ -3,7 +3,7 @@
  * A queue in an SQLite file. A row is deleted only after the store has
  * answered for it, so a crash or a lost answer leads to a repeat, which the
  * store recognises; nothing is ever lost in between. It decides nothing about
- * samples and reads no payload.
+ * samples, reads no payload, and knows no store: handing over is the owner's.
  */
 #include "store/spool.h"
 
@@ -20,11 +20,11 @@
 
 #define DEFAULT_BYTES (UINT64_C(64) << 20)
 #define DEFAULT_AGE_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
-#define ROW_BYTES 160             /* what a sample takes besides its payload */
+#define ROW_BYTES 160             /* what a record takes besides its payload */
+#define PEEK_BYTES (1U << 20)     /* of payload at once */
 #define APPLICATION_ID 0x4e447370 /* "NDsp" */
 #define VERSION 1
 #define BUSY_MS 5000
-#define ROWS_A_BATCH 256
 
 struct nd_spool {
     sqlite3 *handle;
@@ -37,12 +37,17 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS waiting("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, spooled_ms INTEGER NOT NULL,"
-    " rule TEXT NOT NULL, settings TEXT NOT NULL, mode INTEGER NOT NULL,"
-    " quota INTEGER NOT NULL, identity BLOB NOT NULL, label INTEGER NOT NULL,"
+    " rule TEXT NOT NULL, settings TEXT NOT NULL, kind INTEGER NOT NULL,"
+    " identity BLOB NOT NULL, label INTEGER NOT NULL,"
     " source INTEGER NOT NULL, label_ms INTEGER NOT NULL,"
-    " time_ms INTEGER NOT NULL, key_id BLOB NOT NULL,"
-    " registry_length INTEGER NOT NULL, registry_digest BLOB NOT NULL,"
-    " payload BLOB NOT NULL) STRICT;"
+    " time_ms INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;"
+    "CREATE INDEX IF NOT EXISTS by_scope ON waiting(rule, settings, id);"
+    "CREATE TABLE IF NOT EXISTS tally("
+    " one INTEGER PRIMARY KEY CHECK(one = 1), samples INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL) STRICT;"
+    "INSERT OR IGNORE INTO tally VALUES(1, 0, 0);"
+    "CREATE TABLE IF NOT EXISTS secret("
+    " one INTEGER PRIMARY KEY CHECK(one = 1), key BLOB NOT NULL) STRICT;"
     "PRAGMA application_id = 1313108848;" /* 0x4e447370 */
     "PRAGMA user_version = 1;"
     "COMMIT;";
@@ -192,134 +197,169 @@ void nd_spool_close(struct nd_spool **spool)
     *spool = NULL;
 }
 
-/* ---- taking ---- */
+/* ---- transactions ---- */
 
-enum nd_status nd_spool_counts(struct nd_spool *spool, struct nd_error *error,
-                               struct nd_spool_counts *counts_r)
+static enum nd_status begin(struct nd_spool *spool, struct nd_error *error)
 {
-    int64_t samples = 0, bytes = 0;
-    enum nd_status status =
-        ask_number(spool, "SELECT count(*) FROM waiting", error, &samples);
-    if (status == ND_OK)
-        status = ask_number(
-            spool, "SELECT coalesce(sum(length(payload)), 0) FROM waiting",
-            error, &bytes);
-    if (status == ND_OK) {
-        counts_r->samples = (uint64_t)samples;
-        counts_r->bytes = (uint64_t)bytes + (uint64_t)samples * ROW_BYTES;
-    }
-    return status;
+    return run(spool, "BEGIN IMMEDIATE", error);
 }
 
-static enum nd_status check_room(struct nd_spool *spool,
-                                 const struct nd_sample_put *samples,
-                                 size_t count, struct nd_error *error)
+static enum nd_status end(struct nd_spool *spool, enum nd_status status,
+                          struct nd_error *error)
 {
-    struct nd_spool_counts counts;
-    enum nd_status status = nd_spool_counts(spool, error, &counts);
-    if (status != ND_OK)
-        return status;
-    for (size_t i = 0; i < count; i++)
-        counts.bytes += ROW_BYTES + samples[i].payload_length;
-    if (counts.bytes > spool->most_bytes)
-        return nd_fail(error, ND_FULL,
-                       "spool %s: %llu samples wait for the store, no more "
-                       "fit",
-                       spool->path, (unsigned long long)counts.samples);
-    return ND_OK;
-}
-
-static void bind_blob(sqlite3_stmt *insert, int place, const void *data,
-                      size_t length)
-{
-    /* a NULL pointer would bind NULL, also with length 0 */
-    (void)sqlite3_bind_blob64(insert, place, data != NULL ? data : "", length,
-                              SQLITE_STATIC);
-}
-
-static void bind_sample(sqlite3_stmt *insert,
-                        const struct nd_sample_put *sample, int64_t now_ms)
-{
-    bind_blob(insert, 6, sample->identity, ND_IDENTITY_BYTES);
-    (void)sqlite3_bind_int(insert, 7, (int)sample->label);
-    (void)sqlite3_bind_int(insert, 8, (int)sample->source);
-    (void)sqlite3_bind_int64(insert, 9,
-                             sample->label_ms > 0 ? sample->label_ms : now_ms);
-    (void)sqlite3_bind_int64(insert, 10,
-                             sample->time_ms != 0 ? sample->time_ms : now_ms);
-    bind_blob(insert, 11, sample->key_id, ND_KEY_ID_BYTES);
-    (void)sqlite3_bind_int64(insert, 12, sample->registry_length);
-    bind_blob(insert, 13, sample->registry_digest, ND_DIGEST_BYTES);
-    bind_blob(insert, 14, sample->payload, sample->payload_length);
-}
-
-static enum nd_status insert_samples(struct nd_spool *spool,
-                                     const struct nd_scope *scope,
-                                     const struct nd_sample_put *samples,
-                                     size_t count, const struct nd_quota *quota,
-                                     struct nd_error *error)
-{
-    sqlite3_stmt *insert;
-    enum nd_status status = prepare(
-        spool,
-        "INSERT INTO waiting(spooled_ms, rule, settings, mode, quota, identity,"
-        " label, source, label_ms, time_ms, key_id, registry_length,"
-        " registry_digest, payload)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        error, &insert);
-    if (status != ND_OK)
-        return status;
-    int64_t now_ms = nd_clock_wall_ms();
-    (void)sqlite3_bind_int64(insert, 1, now_ms);
-    (void)sqlite3_bind_text(insert, 2, scope->rule, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_text(insert, 3, scope->settings, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int(insert, 4, (int)quota->mode);
-    (void)sqlite3_bind_int64(insert, 5, (int64_t)(quota->limit & INT64_MAX));
-    for (size_t i = 0; status == ND_OK && i < count; i++) {
-        bind_sample(insert, &samples[i], now_ms);
-        if (sqlite3_step(insert) != SQLITE_DONE)
-            status = fail(spool, error);
-        (void)sqlite3_reset(insert);
-    }
-    (void)sqlite3_finalize(insert);
-    return status;
-}
-
-enum nd_status nd_spool_add(struct nd_spool *spool,
-                            const struct nd_scope *scope,
-                            const struct nd_sample_put *samples, size_t count,
-                            const struct nd_quota *quota,
-                            struct nd_error *error)
-{
-    /* what the store would never take must not block the queue */
-    enum nd_status status = nd_check_scope(scope, error);
-    if (status == ND_OK)
-        status = nd_check_puts(samples, count, quota, error);
-    if (status == ND_OK)
-        status = run(spool, "BEGIN IMMEDIATE", error);
-    if (status != ND_OK)
-        return status;
-    status = check_room(spool, samples, count, error);
-    if (status == ND_OK)
-        status = insert_samples(spool, scope, samples, count, quota, error);
     if (status == ND_OK)
         return run(spool, "COMMIT", error);
     (void)sqlite3_exec(spool->handle, "ROLLBACK", NULL, NULL, NULL);
     return status;
 }
 
-/* ---- delivering ---- */
+/* Runs query to its end and frees it. */
+static enum nd_status finish(struct nd_spool *spool, sqlite3_stmt *query,
+                             struct nd_error *error)
+{
+    enum nd_status status =
+        sqlite3_step(query) == SQLITE_DONE ? ND_OK : fail(spool, error);
+    (void)sqlite3_finalize(query);
+    return status;
+}
 
-/* The oldest samples that share a scope and a quota. */
-struct batch {
-    struct nd_arena *arena;
-    const char *rule, *settings;
-    struct nd_quota quota;
-    struct nd_sample_put samples[ROWS_A_BATCH];
-    int64_t ids[ROWS_A_BATCH];
-    bool late[ROWS_A_BATCH];
-    size_t count;
-};
+static enum nd_status tally(struct nd_spool *spool, int64_t samples,
+                            int64_t bytes, struct nd_error *error)
+{
+    sqlite3_stmt *query;
+    enum nd_status status = prepare(
+        spool, "UPDATE tally SET samples = samples + ?1, bytes = bytes + ?2",
+        error, &query);
+    if (status != ND_OK)
+        return status;
+    (void)sqlite3_bind_int64(query, 1, samples);
+    (void)sqlite3_bind_int64(query, 2, bytes);
+    return finish(spool, query, error);
+}
+
+enum nd_status nd_spool_counts(struct nd_spool *spool, struct nd_error *error,
+                               struct nd_spool_counts *counts_r)
+{
+    sqlite3_stmt *query;
+    enum nd_status status =
+        prepare(spool, "SELECT samples, bytes FROM tally", error, &query);
+    if (status != ND_OK)
+        return status;
+    if (sqlite3_step(query) == SQLITE_ROW) {
+        counts_r->samples = (uint64_t)sqlite3_column_int64(query, 0);
+        counts_r->bytes = (uint64_t)sqlite3_column_int64(query, 1);
+    } else {
+        status = fail(spool, error);
+    }
+    (void)sqlite3_finalize(query);
+    return status;
+}
+
+/* ---- taking ---- */
+
+static void bind_blob(sqlite3_stmt *query, int place, const void *data,
+                      size_t length)
+{
+    /* a NULL pointer would bind NULL, also with length 0 */
+    (void)sqlite3_bind_blob64(query, place, length > 0 ? data : "", length,
+                              SQLITE_STATIC);
+}
+
+/* What the store would never take must not block the queue. */
+static enum nd_status check(const struct nd_spool_record *record,
+                            struct nd_error *error)
+{
+    enum nd_status status = nd_check_scope(&record->scope, error);
+    if (status == ND_OK)
+        status = nd_check_label(record->label, record->source, error);
+    if (status == ND_OK && (unsigned)record->kind > ND_SPOOL_RELABEL)
+        status = nd_fail(error, ND_USAGE, "no such kind of record: %u",
+                         (unsigned)record->kind);
+    if (status == ND_OK && record->payload_length > ND_SPOOL_MOST_PAYLOAD)
+        status = nd_fail(error, ND_LIMIT,
+                         "a lesson of %zu bytes: at most %u are spooled",
+                         record->payload_length, ND_SPOOL_MOST_PAYLOAD);
+    return status;
+}
+
+static enum nd_status insert(struct nd_spool *spool, sqlite3_stmt *query,
+                             const struct nd_spool_record *record,
+                             struct nd_error *error)
+{
+    (void)sqlite3_bind_int64(query, 1, nd_clock_wall_ms());
+    (void)sqlite3_bind_text(query, 2, record->scope.rule, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(query, 3, record->scope.settings, -1,
+                            SQLITE_STATIC);
+    (void)sqlite3_bind_int(query, 4, (int)record->kind);
+    bind_blob(query, 5, record->identity, ND_IDENTITY_BYTES);
+    (void)sqlite3_bind_int(query, 6, (int)record->label);
+    (void)sqlite3_bind_int(query, 7, (int)record->source);
+    (void)sqlite3_bind_int64(query, 8, record->label_ms);
+    (void)sqlite3_bind_int64(query, 9, record->time_ms);
+    bind_blob(query, 10, record->payload, record->payload_length);
+    enum nd_status status =
+        sqlite3_step(query) == SQLITE_DONE ? ND_OK : fail(spool, error);
+    (void)sqlite3_reset(query);
+    return status;
+}
+
+static enum nd_status insert_all(struct nd_spool *spool,
+                                 const struct nd_spool_record *records,
+                                 size_t count, struct nd_error *error)
+{
+    sqlite3_stmt *query;
+    enum nd_status status =
+        prepare(spool,
+                "INSERT INTO waiting(spooled_ms, rule, settings, kind,"
+                " identity, label, source, label_ms, time_ms, payload)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                error, &query);
+    if (status != ND_OK)
+        return status;
+    for (size_t i = 0; status == ND_OK && i < count; i++)
+        status = insert(spool, query, &records[i], error);
+    (void)sqlite3_finalize(query);
+    return status;
+}
+
+/* Within the transaction, so that two processes do not both find room. */
+static enum nd_status take_room(struct nd_spool *spool,
+                                const struct nd_spool_record *records,
+                                size_t count, struct nd_error *error)
+{
+    struct nd_spool_counts counts;
+    uint64_t bytes = 0;
+    enum nd_status status = nd_spool_counts(spool, error, &counts);
+    if (status != ND_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        bytes += ROW_BYTES + records[i].payload_length;
+    if (counts.bytes + bytes > spool->most_bytes)
+        return nd_fail(error, ND_FULL,
+                       "spool %s: %llu samples wait for the store, no more "
+                       "fit",
+                       spool->path, (unsigned long long)counts.samples);
+    return tally(spool, (int64_t)count, (int64_t)bytes, error);
+}
+
+enum nd_status nd_spool_add(struct nd_spool *spool,
+                            const struct nd_spool_record *records, size_t count,
+                            struct nd_error *error)
+{
+    enum nd_status status = ND_OK;
+    for (size_t i = 0; status == ND_OK && i < count; i++)
+        status = check(&records[i], error);
+    if (status == ND_OK)
+        status = begin(spool, error);
+    if (status != ND_OK)
+        return status;
+    status = take_room(spool, records, count, error);
+    if (status == ND_OK)
+        status = insert_all(spool, records, count, error);
+    return end(spool, status, error);
+}
+
+/* ---- handing over ---- */
 
 static const char *read_text(sqlite3_stmt *query, int column,
                              struct nd_arena *arena)
@@ -329,162 +369,163 @@ static const char *read_text(sqlite3_stmt *query, int column,
                             text != NULL ? strlen(text) : 0);
 }
 
-static bool read_fixed(sqlite3_stmt *query, int column, void *data_r,
-                       size_t length)
+/* False for a row that we did not write. */
+static bool read_record(const struct nd_spool *spool, sqlite3_stmt *query,
+                        struct nd_arena *arena,
+                        struct nd_spool_record *record_r)
 {
-    const void *data = sqlite3_column_blob(query, column);
-    if (data == NULL || (size_t)sqlite3_column_bytes(query, column) != length)
+    int kind = sqlite3_column_int(query, 4);
+    int label = sqlite3_column_int(query, 6);
+    int source = sqlite3_column_int(query, 7);
+    const void *identity = sqlite3_column_blob(query, 5);
+    const void *payload = sqlite3_column_blob(query, 10);
+    struct nd_spool_record record = {
+        .kind = (enum nd_spool_kind)kind,
+        .scope = {read_text(query, 2, arena), read_text(query, 3, arena)},
+        .label = (enum nd_class)label,
+        .source = (enum nd_source)source,
+        .label_ms = sqlite3_column_int64(query, 8),
+        .time_ms = sqlite3_column_int64(query, 9),
+        .payload_length = (size_t)sqlite3_column_bytes(query, 10),
+        .id = sqlite3_column_int64(query, 0),
+        .late = nd_clock_wall_ms() - sqlite3_column_int64(query, 1) >
+                spool->most_age_ms,
+    };
+    if (identity == NULL ||
+        sqlite3_column_bytes(query, 5) != ND_IDENTITY_BYTES ||
+        check(&record, NULL) != ND_OK)
         return false;
-    memcpy(data_r, data, length);
+    memcpy(record.identity, identity, ND_IDENTITY_BYTES);
+    record.payload = nd_arena_strndup(arena, payload != NULL ? payload : "",
+                                      record.payload_length);
+    *record_r = record;
     return true;
 }
 
-static bool read_sample(sqlite3_stmt *query, struct nd_arena *arena,
-                        struct nd_sample_put *sample_r)
+static enum nd_status select_rows(struct nd_spool *spool,
+                                  const struct nd_scope *scope, size_t limit,
+                                  struct nd_error *error,
+                                  sqlite3_stmt **query_r)
 {
-    struct nd_sample_put sample = {
-        .label = sqlite3_column_int(query, 7) != 0 ? ND_SPAM : ND_HAM,
-        .source =
-            (enum nd_source)(sqlite3_column_int(query, 8) % ND_SOURCE_COUNT),
-        .label_ms = sqlite3_column_int64(query, 9),
-        .time_ms = sqlite3_column_int64(query, 10),
-        .registry_length = (uint32_t)sqlite3_column_int64(query, 12),
-    };
-    const void *payload = sqlite3_column_blob(query, 14);
-    sample.payload_length = (size_t)sqlite3_column_bytes(query, 14);
-    sample.payload = nd_arena_strndup(arena, payload != NULL ? payload : "",
-                                      sample.payload_length);
-    *sample_r = sample;
-    return read_fixed(query, 6, sample_r->identity, ND_IDENTITY_BYTES) &&
-           read_fixed(query, 11, sample_r->key_id, ND_KEY_ID_BYTES) &&
-           read_fixed(query, 13, sample_r->registry_digest, ND_DIGEST_BYTES);
-}
-
-/* False at the first row of another scope or quota. */
-static bool belongs(struct batch *batch, sqlite3_stmt *query)
-{
-    const char *rule = read_text(query, 2, batch->arena);
-    const char *settings = read_text(query, 3, batch->arena);
-    struct nd_quota quota = {.mode = sqlite3_column_int(query, 4) != 0
-                                         ? ND_QUOTA_BALANCED
-                                         : ND_QUOTA_RESERVOIR,
-                             .limit = (uint64_t)sqlite3_column_int64(query, 5)};
-    if (batch->count == 0) {
-        batch->rule = rule;
-        batch->settings = settings;
-        batch->quota = quota;
-        return true;
-    }
-    return strcmp(rule, batch->rule) == 0 &&
-           strcmp(settings, batch->settings) == 0 &&
-           quota.mode == batch->quota.mode && quota.limit == batch->quota.limit;
-}
-
-static enum nd_status read_rows(struct nd_spool *spool, sqlite3_stmt *query,
-                                struct batch *batch, struct nd_error *error)
-{
-    int64_t now_ms = nd_clock_wall_ms();
-    int code = SQLITE_DONE;
-    while (batch->count < ROWS_A_BATCH &&
-           (code = sqlite3_step(query)) == SQLITE_ROW) {
-        size_t next = batch->count;
-        if (!belongs(batch, query))
-            return ND_OK;
-        if (!read_sample(query, batch->arena, &batch->samples[next]))
-            return nd_fail(error, ND_DATA, "spool %s: a sample is damaged",
-                           spool->path);
-        batch->ids[next] = sqlite3_column_int64(query, 0);
-        batch->late[next] =
-            now_ms - sqlite3_column_int64(query, 1) > spool->most_age_ms;
-        batch->count++;
-    }
-    return code == SQLITE_DONE || code == SQLITE_ROW ? ND_OK
-                                                     : fail(spool, error);
-}
-
-static enum nd_status read_batch(struct nd_spool *spool, struct batch *batch,
-                                 struct nd_error *error)
-{
-    sqlite3_stmt *query;
     enum nd_status status =
-        prepare(spool, "SELECT * FROM waiting ORDER BY id", error, &query);
+        scope != NULL
+            ? prepare(spool,
+                      "SELECT * FROM waiting WHERE rule = ?1 AND settings = ?2 "
+                      "ORDER BY id LIMIT ?3",
+                      error, query_r)
+            : prepare(spool,
+                      "SELECT * FROM waiting WHERE spooled_ms < ?4 "
+                      "ORDER BY id LIMIT ?3",
+                      error, query_r);
     if (status != ND_OK)
         return status;
-    nd_arena_reset(batch->arena);
-    batch->count = 0;
-    status = read_rows(spool, query, batch, error);
+    (void)sqlite3_bind_int64(*query_r, 3, (int64_t)limit);
+    if (scope != NULL) {
+        (void)sqlite3_bind_text(*query_r, 1, scope->rule, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(*query_r, 2, scope->settings, -1,
+                                SQLITE_STATIC);
+    } else {
+        (void)sqlite3_bind_int64(*query_r, 4,
+                                 nd_clock_wall_ms() - spool->most_age_ms);
+    }
+    return ND_OK;
+}
+
+enum nd_status nd_spool_peek(struct nd_spool *spool,
+                             const struct nd_scope *scope, size_t limit,
+                             struct nd_arena *arena, struct nd_error *error,
+                             const struct nd_spool_record **records_r,
+                             size_t *count_r)
+{
+    sqlite3_stmt *query;
+    enum nd_status status = select_rows(spool, scope, limit, error, &query);
+    if (status != ND_OK)
+        return status;
+    struct nd_spool_record *records =
+        nd_arena_take(arena, limit * sizeof(*records));
+    size_t count = 0, bytes = 0;
+    int code = SQLITE_DONE;
+    while (status == ND_OK && count < limit && bytes < PEEK_BYTES &&
+           (code = sqlite3_step(query)) == SQLITE_ROW) {
+        if (read_record(spool, query, arena, &records[count]))
+            bytes += records[count++].payload_length;
+        else
+            status = nd_fail(error, ND_DATA, "spool %s: a record is damaged",
+                             spool->path);
+    }
+    if (status == ND_OK && code != SQLITE_DONE && code != SQLITE_ROW)
+        status = fail(spool, error);
     (void)sqlite3_finalize(query);
+    if (status == ND_OK) {
+        *records_r = records;
+        *count_r = count;
+    }
     return status;
 }
 
-static enum nd_status delete_rows(struct nd_spool *spool,
-                                  const struct batch *batch,
-                                  struct nd_error *error)
+static enum nd_status delete_all(struct nd_spool *spool,
+                                 const struct nd_spool_record *records,
+                                 size_t count, struct nd_error *error)
 {
     sqlite3_stmt *query;
-    enum nd_status status = run(spool, "BEGIN IMMEDIATE", error);
-    if (status == ND_OK)
-        status =
-            prepare(spool, "DELETE FROM waiting WHERE id = ?1", error, &query);
+    int64_t samples = 0, bytes = 0;
+    enum nd_status status =
+        prepare(spool, "DELETE FROM waiting WHERE id = ?1", error, &query);
     if (status != ND_OK)
         return status;
-    for (size_t i = 0; status == ND_OK && i < batch->count; i++) {
-        (void)sqlite3_bind_int64(query, 1, batch->ids[i]);
-        if (sqlite3_step(query) != SQLITE_DONE)
+    for (size_t i = 0; status == ND_OK && i < count; i++) {
+        (void)sqlite3_bind_int64(query, 1, records[i].id);
+        if (sqlite3_step(query) != SQLITE_DONE) {
             status = fail(spool, error);
+        } else if (sqlite3_changes(spool->handle) > 0) {
+            samples++;
+            bytes += (int64_t)(ROW_BYTES + records[i].payload_length);
+        }
         (void)sqlite3_reset(query);
     }
     (void)sqlite3_finalize(query);
-    if (status == ND_OK)
-        return run(spool, "COMMIT", error);
-    (void)sqlite3_exec(spool->handle, "ROLLBACK", NULL, NULL, NULL);
+    return status == ND_OK ? tally(spool, -samples, -bytes, error) : status;
+}
+
+enum nd_status nd_spool_remove(struct nd_spool *spool,
+                               const struct nd_spool_record *records,
+                               size_t count, struct nd_error *error)
+{
+    enum nd_status status = begin(spool, error);
+    if (status != ND_OK)
+        return status;
+    return end(spool, delete_all(spool, records, count, error), error);
+}
+
+/* ---- the key ---- */
+
+enum nd_status nd_spool_key(struct nd_spool *spool, struct nd_error *error,
+                            struct nd_key *key_r)
+{
+    sqlite3_stmt *query;
+    enum nd_status status =
+        prepare(spool, "SELECT key FROM secret", error, &query);
+    if (status != ND_OK)
+        return status;
+    if (sqlite3_step(query) == SQLITE_ROW &&
+        sqlite3_column_bytes(query, 0) == ND_KEY_BYTES)
+        nd_key_from_secret(sqlite3_column_blob(query, 0), key_r);
+    else
+        status = nd_fail(error, ND_NO_INPUT, "spool %s: no key was kept",
+                         spool->path);
+    (void)sqlite3_finalize(query);
     return status;
 }
 
-/* Puts those that are not late, in one step. */
-static enum nd_status put_batch(const struct batch *batch,
-                                struct nd_store *store, struct nd_error *error,
-                                struct nd_spool_delivery *delivery)
+enum nd_status nd_spool_keep_key(struct nd_spool *spool,
+                                 const struct nd_key *key,
+                                 struct nd_error *error)
 {
-    struct nd_scope scope = {batch->rule, batch->settings};
-    struct nd_sample_put samples[ROWS_A_BATCH];
-    struct nd_put_result results[ROWS_A_BATCH];
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!batch->late[i])
-            samples[count++] = batch->samples[i];
-    }
-    enum nd_status status = ND_OK;
-    if (count > 0)
-        status = nd_store_put_many(store, &scope, samples, count, &batch->quota,
-                                   error, results);
-    if (status == ND_OK && count < batch->count)
-        status = nd_store_count(store, &scope, ND_REFUSED_STORE,
-                                batch->count - count, error);
-    if (status == ND_OK) {
-        delivery->delivered += count;
-        delivery->late += batch->count - count;
-    }
-    return status;
-}
-
-enum nd_status nd_spool_deliver(struct nd_spool *spool, struct nd_store *store,
-                                struct nd_error *error,
-                                struct nd_spool_delivery *delivery_r)
-{
-    struct batch *batch = nd_calloc(1, sizeof(*batch));
-    struct nd_spool_delivery delivery = {0};
-    batch->arena = nd_arena_create(0);
-    enum nd_status status = ND_OK;
-    do {
-        status = read_batch(spool, batch, error);
-        if (status == ND_OK && batch->count > 0)
-            status = put_batch(batch, store, error, &delivery);
-        if (status == ND_OK && batch->count > 0)
-            status = delete_rows(spool, batch, error);
-    } while (status == ND_OK && batch->count > 0);
-    nd_arena_destroy(&batch->arena);
-    free(batch);
-    *delivery_r = delivery;
-    return status;
+    sqlite3_stmt *query;
+    enum nd_status status = prepare(
+        spool, "INSERT OR REPLACE INTO secret VALUES(1, ?1)", error, &query);
+    if (status != ND_OK)
+        return status;
+    bind_blob(query, 1, key->secret, ND_KEY_BYTES);
+    return finish(spool, query, error);
 }

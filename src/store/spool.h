@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Samples that wait on this machine while the store is away: an SQLite file
- * that takes them durably and hands them on when the store is back. Since the
- * store knows a put that it has seen before, each sample ends in it once,
- * however often the handing over breaks off.
+ * What waits on this machine while the store is away: an SQLite file that takes
+ * lessons durably, in order, and keeps each until it is taken off. Since the
+ * store knows a lesson that it has seen before, one that is handed over and
+ * taken off only afterwards ends in it once, however often that breaks off.
  */
 #ifndef ND_STORE_SPOOL_H
 #define ND_STORE_SPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -20,17 +21,31 @@ struct nd_spool_options {
     uint64_t most_bytes; /* 0: 64 MiB */
     int64_t most_age_ms; /* 0: 7 days. Must be below the time for which the
                             store keeps tombstones: an older sample might be
-                            one that was forgotten, so it is not delivered */
+                            one that was forgotten, so it is late */
 };
 
 struct nd_spool_counts {
     uint64_t samples, bytes; /* that wait */
 };
 
-/* What a delivery did. */
-struct nd_spool_delivery {
-    uint64_t delivered; /* the store has answered for them, whatever it said */
-    uint64_t late;      /* dropped: older than most_age_ms */
+#define ND_SPOOL_MOST_PAYLOAD (4U << 20)
+
+enum nd_spool_kind { ND_SPOOL_LEARN, ND_SPOOL_FORGET, ND_SPOOL_RELABEL };
+
+/* One lesson. payload is the caller's own encoding of the sample's features,
+ * empty but for ND_SPOOL_LEARN; nothing here reads it. */
+struct nd_spool_record {
+    enum nd_spool_kind kind;
+    struct nd_scope scope;
+    uint8_t identity[ND_IDENTITY_BYTES];
+    enum nd_class label;
+    enum nd_source source;
+    int64_t label_ms, time_ms;
+    const void *payload;
+    size_t payload_length;
+    /* set by the spool */
+    int64_t id;
+    bool late; /* older than most_age_ms: not to be delivered */
 };
 
 /* Opens the spool in the file path, which is made if need be (mode 0600; its
@@ -43,25 +58,37 @@ enum nd_status nd_spool_open(const char *path,
 /* Accepts NULL, and clears *spool. */
 void nd_spool_close(struct nd_spool **spool);
 
-/* Takes count samples for scope, all or none; on ND_OK they survive a crash.
- * Times of 0 become this machine's time. ND_FULL over most_bytes; ND_DATA,
- * ND_LIMIT and ND_USAGE for what no store would take. */
+/* Takes count records, all or none; on ND_OK they survive a crash. ND_FULL over
+ * most_bytes; ND_LIMIT and ND_USAGE for what no store would take. */
 enum nd_status nd_spool_add(struct nd_spool *spool,
-                            const struct nd_scope *scope,
-                            const struct nd_sample_put *samples, size_t count,
-                            const struct nd_quota *quota,
+                            const struct nd_spool_record *records, size_t count,
                             struct nd_error *error) ND_MUST_CHECK;
 
-/* Puts what waits into store, oldest first, until nothing is left or the store
- * fails: then its status, and what it did not answer for waits on. Late samples
- * are counted in the store under ND_REFUSED_STORE, once each unless that answer
- * is lost. */
-enum nd_status nd_spool_deliver(
-    struct nd_spool *spool, struct nd_store *store, struct nd_error *error,
-    struct nd_spool_delivery *delivery_r) ND_MUST_CHECK;
+/* The oldest that wait, at most limit, into the arena: those of scope, or with
+ * NULL the late ones of all scopes. Stops short of a mebibyte of payload beyond
+ * the first. */
+enum nd_status nd_spool_peek(struct nd_spool *spool,
+                             const struct nd_scope *scope, size_t limit,
+                             struct nd_arena *arena, struct nd_error *error,
+                             const struct nd_spool_record **records_r,
+                             size_t *count_r) ND_MUST_CHECK;
+
+/* Takes off what was peeked at; what has gone already is passed over. */
+enum nd_status nd_spool_remove(struct nd_spool *spool,
+                               const struct nd_spool_record *records,
+                               size_t count,
+                               struct nd_error *error) ND_MUST_CHECK;
 
 /* How much waits. */
 enum nd_status nd_spool_counts(struct nd_spool *spool, struct nd_error *error,
                                struct nd_spool_counts *counts_r) ND_MUST_CHECK;
+
+/* The installation's key, remembered so that a host may learn before it has
+ * reached the store. ND_NO_INPUT where none was kept. */
+enum nd_status nd_spool_key(struct nd_spool *spool, struct nd_error *error,
+                            struct nd_key *key_r) ND_MUST_CHECK;
+enum nd_status nd_spool_keep_key(struct nd_spool *spool,
+                                 const struct nd_key *key,
+                                 struct nd_error *error) ND_MUST_CHECK;
 
 #endif
