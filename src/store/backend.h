@@ -161,6 +161,10 @@ struct nd_backend {
                                 uint64_t generation, bool pin,
                                 struct nd_error *error,
                                 struct nd_model_pointer *pointer_r);
+    enum nd_status (*model_expire)(struct nd_store *store,
+                                   const struct nd_scope *scope,
+                                   int64_t expire_ms, struct nd_error *error,
+                                   uint64_t *count_r);
 
     /* what people look at */
     enum nd_status (*count)(struct nd_store *store,

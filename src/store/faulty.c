@@ -44,6 +44,7 @@
     X(model_get)        \
     X(model_list)       \
     X(model_pin)        \
+    X(model_expire)     \
     X(count)            \
     X(stats)            \
     X(journal)          \
@@ -371,6 +372,10 @@ FORWARD(model_pin,
          uint64_t generation, bool pin, struct nd_error *error,
          struct nd_model_pointer *pointer_r),
         (inner, scope, generation, pin, error, pointer_r))
+FORWARD(model_expire,
+        (struct nd_store * store, const struct nd_scope *scope,
+         int64_t expire_ms, struct nd_error *error, uint64_t *count_r),
+        (inner, scope, expire_ms, error, count_r))
 FORWARD(count,
         (struct nd_store * store, const struct nd_scope *scope,
          enum nd_refusal reason, uint64_t add, struct nd_error *error),

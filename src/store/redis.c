@@ -196,6 +196,7 @@ enum nd_status nd_redis_open(const char *url,
     seed(redis, options->random_seed);
     enum nd_status status = nd_redis_options_parse(
         url, options->backend, redis->arena, error, &redis->options);
+    redis->options.interrupt = options->interrupt;
     if (status == ND_OK) {
         redis->client =
             nd_redis_client_create(&redis->options, redis->timeout_ms);
@@ -209,6 +210,18 @@ enum nd_status nd_redis_open(const char *url,
     } else {
         close_store(&redis->base);
     }
+    return status;
+}
+
+enum nd_status nd_redis_check(const char *url,
+                              const struct nd_store_options *options,
+                              struct nd_error *error)
+{
+    struct nd_redis_options parsed;
+    struct nd_arena *arena = nd_arena_create(1024);
+    enum nd_status status =
+        nd_redis_options_parse(url, options->backend, arena, error, &parsed);
+    nd_arena_destroy(&arena);
     return status;
 }
 
@@ -250,6 +263,7 @@ static const struct nd_backend backend = {
     .model_get = nd_redis_model_get,
     .model_list = nd_redis_model_list,
     .model_pin = nd_redis_model_pin,
+    .model_expire = nd_redis_model_expire,
     .count = nd_redis_count_refused,
     .stats = nd_redis_stats,
     .journal = nd_redis_journal,

@@ -18,6 +18,11 @@ enum nd_status nd_redis_open(const char *url,
                              struct nd_error *error,
                              struct nd_store **store_r) ND_MUST_CHECK;
 
+/* Whether url and options say where a Redis is; nobody is asked. ND_CONFIG. */
+enum nd_status nd_redis_check(const char *url,
+                              const struct nd_store_options *options,
+                              struct nd_error *error) ND_MUST_CHECK;
+
 /* Round trips made so far by a store that nd_redis_open opened. */
 uint64_t nd_redis_trips(const struct nd_store *store);
 

@@ -148,13 +148,20 @@ static void sleep_us(int64_t time_us)
         ;
 }
 
+static bool is_interrupted(const struct nd_redis_client *client)
+{
+    return client->options->interrupt != NULL &&
+           atomic_load(client->options->interrupt);
+}
+
 static enum nd_status sit_out_pause(struct nd_redis_client *client,
                                     struct nd_error *error)
 {
     int64_t pause_us = client->not_before_us - nd_clock_monotonic_us();
     if (client->failures == 0 || pause_us <= 0)
         return ND_OK;
-    if (client->failures > PATIENT_FAILURES || pause_us > time_left_us(client))
+    if (client->failures > PATIENT_FAILURES ||
+        pause_us > time_left_us(client) || is_interrupted(client))
         return nd_fail(error, ND_UNAVAILABLE,
                        "Redis cannot be reached; next attempt in %lld ms",
                        (long long)pause_us / 1000 + 1);

@@ -243,6 +243,24 @@ enum nd_status nd_redis_model_pin(struct nd_store *store,
     return read_pointer(&call, reply, error, pointer_r);
 }
 
+enum nd_status nd_redis_model_expire(struct nd_store *store,
+                                     const struct nd_scope *scope,
+                                     int64_t expire_ms, struct nd_error *error,
+                                     uint64_t *count_r)
+{
+    struct nd_redis_call call;
+    const struct nd_redis_reply *reply;
+    nd_redis_call_begin(&call, store, ND_REDIS_MODEL_EXPIRE, scope);
+    nd_redis_call_number(&call, expire_ms);
+    enum nd_status status = nd_redis_call_run(&call, error, &reply);
+    if (status != ND_OK)
+        return status;
+    if (!nd_redis_says(reply, "expired"))
+        return nd_redis_strange(&call, error);
+    *count_r = nd_redis_count(nd_redis_item(reply, 1));
+    return ND_OK;
+}
+
 /* ---- get and list ---- */
 
 /* digest, size, time of publishing, profile, origin */

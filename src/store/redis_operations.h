@@ -183,6 +183,12 @@ enum nd_status nd_redis_host_list(struct nd_store *store,
                                   struct nd_host_report **hosts_r,
                                   size_t *count_r);
 
+/* redis_model.c */
+enum nd_status nd_redis_model_expire(struct nd_store *store,
+                                     const struct nd_scope *scope,
+                                     int64_t expire_ms, struct nd_error *error,
+                                     uint64_t *count_r);
+
 /* redis_watch.c */
 enum nd_status nd_redis_wait_change(struct nd_store *store, int64_t timeout_ms,
                                     struct nd_error *error, bool *changed_r);

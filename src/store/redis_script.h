@@ -41,6 +41,7 @@ extern const size_t nd_redis_text_count;
     X(LEASE_RENEW, "lease_renew", "rs", LOCAL)           \
     X(MAINTAIN, "maintain", "rspmbh", LOCAL)             \
     X(MODEL_CURRENT, "model_current", "rsm", READ)       \
+    X(MODEL_EXPIRE, "model_expire", "rsmb", LOCAL)       \
     X(MODEL_IMPORT, "model_import", "rsjembf", WRITE)    \
     X(MODEL_PIN, "model_pin", "rsm", WRITE)              \
     X(MODEL_PUBLISH, "model_publish", "rspjembf", WRITE) \

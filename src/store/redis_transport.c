@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,31 +25,57 @@
 #include "store/redis_tls.h"
 
 #define SEND_PIECE_BYTES (256U * 1024U)
+#define GLANCE_MS 100 /* between two looks at whether to go on waiting */
 
 struct nd_redis_transport {
     int socket;
     struct nd_redis_tls *tls; /* NULL: in the clear */
     char name[ND_REDIS_ENDPOINT_TEXT_BYTES];
+    const atomic_bool *interrupt; /* may be NULL */
 };
 
+/* Whom is waited for, and how long. */
+struct patience {
+    const char *name;
+    int64_t deadline_us;
+    const atomic_bool *interrupt;
+};
+
+static struct patience patience_of(const struct nd_redis_transport *transport,
+                                   int64_t deadline_us)
+{
+    return (struct patience){transport->name, deadline_us,
+                             transport->interrupt};
+}
+
+static int glance_ms(const struct patience *patience, int64_t left_us)
+{
+    int64_t left_ms = (left_us + 999) / 1000;
+    int64_t most_ms = patience->interrupt != NULL ? GLANCE_MS : INT32_MAX;
+    return (int)(left_ms < most_ms ? left_ms : most_ms);
+}
+
 /* Waits until the socket can do what events asks for. */
-static enum nd_status await(int socket, short events, const char *name,
-                            int64_t deadline_us, struct nd_error *error)
+static enum nd_status await(int socket, short events,
+                            const struct patience *patience,
+                            struct nd_error *error)
 {
     for (;;) {
-        int64_t left_us = deadline_us - nd_clock_monotonic_us();
+        int64_t left_us = patience->deadline_us - nd_clock_monotonic_us();
         if (left_us <= 0)
             return nd_fail(error, ND_UNAVAILABLE,
-                           "Redis at %s: no answer in time", name);
+                           "Redis at %s: no answer in time", patience->name);
+        if (patience->interrupt != NULL && atomic_load(patience->interrupt))
+            return nd_fail(error, ND_UNAVAILABLE,
+                           "Redis at %s: not waited for any longer",
+                           patience->name);
         struct pollfd poll_entry = {.fd = socket, .events = events};
-        int64_t left_ms = (left_us + 999) / 1000;
-        int ready = poll(&poll_entry, 1,
-                         left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+        int ready = poll(&poll_entry, 1, glance_ms(patience, left_us));
         if (ready > 0)
             return ND_OK;
         if (ready < 0 && errno != EINTR)
-            return nd_fail(error, ND_UNAVAILABLE, "Redis at %s: %s", name,
-                           strerror(errno));
+            return nd_fail(error, ND_UNAVAILABLE, "Redis at %s: %s",
+                           patience->name, strerror(errno));
     }
 }
 
@@ -67,16 +94,16 @@ static enum nd_status lost(const struct nd_redis_transport *transport,
 /* ---- connecting ---- */
 
 static enum nd_status connect_socket(int socket, const struct sockaddr *address,
-                                     socklen_t length, const char *name,
-                                     int64_t deadline_us,
+                                     socklen_t length,
+                                     const struct patience *patience,
                                      struct nd_error *error)
 {
     if (connect(socket, address, length) == 0)
         return ND_OK;
     if (errno != EINPROGRESS && errno != EINTR)
-        return nd_fail(error, ND_UNAVAILABLE, "Redis at %s: %s", name,
+        return nd_fail(error, ND_UNAVAILABLE, "Redis at %s: %s", patience->name,
                        strerror(errno));
-    enum nd_status status = await(socket, POLLOUT, name, deadline_us, error);
+    enum nd_status status = await(socket, POLLOUT, patience, error);
     if (status != ND_OK)
         return status;
     int failure = 0;
@@ -84,26 +111,26 @@ static enum nd_status connect_socket(int socket, const struct sockaddr *address,
     if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
         failure = errno;
     if (failure != 0)
-        return nd_fail(error, ND_UNAVAILABLE, "Redis at %s: %s", name,
+        return nd_fail(error, ND_UNAVAILABLE, "Redis at %s: %s", patience->name,
                        strerror(failure));
     return ND_OK;
 }
 
 static enum nd_status open_socket(int family, const struct sockaddr *address,
-                                  socklen_t length, const char *name,
-                                  int64_t deadline_us, struct nd_error *error,
-                                  int *socket_r)
+                                  socklen_t length,
+                                  const struct patience *patience,
+                                  struct nd_error *error, int *socket_r)
 {
     int handle = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (handle < 0)
-        return nd_fail_errno(error, "Redis at %s: socket", name);
+        return nd_fail_errno(error, "Redis at %s: socket", patience->name);
     if (family != AF_UNIX) {
         int on = 1;
         (void)setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         (void)setsockopt(handle, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     }
     enum nd_status status =
-        connect_socket(handle, address, length, name, deadline_us, error);
+        connect_socket(handle, address, length, patience, error);
     if (status == ND_OK)
         *socket_r = handle;
     else
@@ -111,7 +138,8 @@ static enum nd_status open_socket(int family, const struct sockaddr *address,
     return status;
 }
 
-static enum nd_status open_unix(const char *path, int64_t deadline_us,
+static enum nd_status open_unix(const char *path,
+                                const struct patience *patience,
                                 struct nd_error *error, int *socket_r)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -121,7 +149,7 @@ static enum nd_status open_unix(const char *path, int64_t deadline_us,
                        sizeof(address.sun_path) - 1);
     memcpy(address.sun_path, path, strlen(path) + 1);
     return open_socket(AF_UNIX, (const struct sockaddr *)&address,
-                       sizeof(address), path, deadline_us, error, socket_r);
+                       sizeof(address), patience, error, socket_r);
 }
 
 static int64_t count_addresses(const struct addrinfo *address)
@@ -133,22 +161,24 @@ static int64_t count_addresses(const struct addrinfo *address)
 }
 
 static enum nd_status open_tcp(const struct nd_redis_endpoint *endpoint,
-                               const char *name, int64_t deadline_us,
+                               const struct patience *patience,
                                struct nd_error *error, int *socket_r)
 {
     struct addrinfo *addresses;
-    enum nd_status status = nd_redis_resolve(endpoint->host, endpoint->port,
-                                             deadline_us, error, &addresses);
+    enum nd_status status =
+        nd_redis_resolve(endpoint->host, endpoint->port, patience->deadline_us,
+                         error, &addresses);
     if (status != ND_OK)
         return status;
     status = ND_UNAVAILABLE;
     for (struct addrinfo *address = addresses;
          address != NULL && status != ND_OK; address = address->ai_next) {
         int64_t now_us = nd_clock_monotonic_us();
-        int64_t share_us = (deadline_us - now_us) / count_addresses(address);
+        int64_t left_us = patience->deadline_us - now_us;
+        struct patience share = *patience;
+        share.deadline_us = now_us + left_us / count_addresses(address);
         status = open_socket(address->ai_family, address->ai_addr,
-                             address->ai_addrlen, name, now_us + share_us,
-                             error, socket_r);
+                             address->ai_addrlen, &share, error, socket_r);
     }
     freeaddrinfo(addresses);
     return status;
@@ -160,6 +190,7 @@ static enum nd_status serve_tls(struct nd_redis_transport *transport,
                                 int64_t deadline_us, struct nd_error *error)
 {
     short events = want == ND_REDIS_TLS_WANTS_READ ? POLLIN : POLLOUT;
+    struct patience patience = patience_of(transport, deadline_us);
     enum nd_status status;
     switch (want) {
     case ND_REDIS_TLS_DONE:
@@ -169,8 +200,7 @@ static enum nd_status serve_tls(struct nd_redis_transport *transport,
     case ND_REDIS_TLS_FAILED:
         return ND_UNAVAILABLE;
     default:
-        status = await(transport->socket, events, transport->name, deadline_us,
-                       error);
+        status = await(transport->socket, events, &patience, error);
         return status == ND_OK ? ND_TEMPORARY : status;
     }
 }
@@ -200,14 +230,15 @@ enum nd_status nd_redis_transport_open(const struct nd_redis_endpoint *endpoint,
 {
     struct nd_redis_transport *transport = nd_calloc(1, sizeof(*transport));
     transport->socket = -1;
+    transport->interrupt = options->interrupt;
     nd_redis_endpoint_text(endpoint, transport->name);
+    struct patience patience = patience_of(transport, deadline_us);
     enum nd_status status;
     if (endpoint->path != NULL)
         status =
-            open_unix(endpoint->path, deadline_us, error, &transport->socket);
+            open_unix(endpoint->path, &patience, error, &transport->socket);
     else
-        status = open_tcp(endpoint, transport->name, deadline_us, error,
-                          &transport->socket);
+        status = open_tcp(endpoint, &patience, error, &transport->socket);
     if (status == ND_OK && options->tls)
         status =
             start_tls(transport, options, endpoint->host, deadline_us, error);
@@ -245,8 +276,8 @@ static enum nd_status send_plain(struct nd_redis_transport *transport,
         return ND_TEMPORARY;
     if (!would_block())
         return lost(transport, strerror(errno), error);
-    enum nd_status status =
-        await(transport->socket, POLLOUT, transport->name, deadline_us, error);
+    struct patience patience = patience_of(transport, deadline_us);
+    enum nd_status status = await(transport->socket, POLLOUT, &patience, error);
     return status == ND_OK ? ND_TEMPORARY : status;
 }
 
@@ -292,8 +323,8 @@ static enum nd_status receive_plain(struct nd_redis_transport *transport,
         return ND_TEMPORARY;
     if (!would_block())
         return lost(transport, strerror(errno), error);
-    enum nd_status status =
-        await(transport->socket, POLLIN, transport->name, deadline_us, error);
+    struct patience patience = patience_of(transport, deadline_us);
+    enum nd_status status = await(transport->socket, POLLIN, &patience, error);
     return status == ND_OK ? ND_TEMPORARY : status;
 }
 

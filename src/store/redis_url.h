@@ -12,6 +12,7 @@
 #ifndef ND_STORE_REDIS_URL_H
 #define ND_STORE_REDIS_URL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +57,7 @@ struct nd_redis_options {
     uint32_t database;
     uint32_t wait_replicas; /* replicas that must have a write; 0: none */
     bool tls;
+    const atomic_bool *interrupt; /* of nd_store_options; no part of a URL */
 };
 
 /* Reads url into options_r; its strings lie in arena. Where given is not NULL,

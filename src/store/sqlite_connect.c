@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fcntl.h>
 
+#include "base/clock.h"
 #include "store/sqlite_file.h"
+
+#define STEPS_A_CHECK 10000 /* of SQLite's machine */
 
 void nd_sqlite_disconnect(struct nd_sqlite *db)
 {
@@ -47,6 +51,32 @@ int64_t nd_sqlite_pragma_number(struct nd_sqlite *db, const char *sql)
     return number;
 }
 
+static bool is_interrupted(const struct nd_sqlite *db)
+{
+    return db->interrupt != NULL && atomic_load(db->interrupt);
+}
+
+/* Called while others hold the lock: 0 gives up. */
+static int wait_for_lock(void *context, int count)
+{
+    struct nd_sqlite *db = context;
+    int64_t now_us = nd_clock_monotonic_us();
+    struct timespec pause = {0, count < 5 ? 1000000L << count : 50000000L};
+    if (count == 0)
+        db->busy_since_us = now_us;
+    if (is_interrupted(db) ||
+        now_us - db->busy_since_us >= db->timeout_ms * 1000)
+        return 0;
+    (void)nanosleep(&pause, NULL);
+    return 1;
+}
+
+/* Called now and then in a long statement: not 0 ends it. */
+static int check_interrupt(void *context)
+{
+    return is_interrupted(context);
+}
+
 void nd_sqlite_connect(struct nd_sqlite *db, const char *file, int flags)
 {
     db->failed = ND_OK;
@@ -59,7 +89,10 @@ void nd_sqlite_connect(struct nd_sqlite *db, const char *file, int flags)
         return;
     }
     (void)sqlite3_extended_result_codes(db->handle, 1);
-    (void)sqlite3_busy_timeout(db->handle, (int)db->timeout_ms);
+    (void)sqlite3_busy_handler(db->handle, wait_for_lock, db);
+    if (db->interrupt != NULL)
+        sqlite3_progress_handler(db->handle, STEPS_A_CHECK, check_interrupt,
+                                 db);
     (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
                             NULL);

@@ -79,6 +79,9 @@ enum nd_status nd_sqlite_explain(struct nd_sqlite *db, int code,
                        "%s: another process held the store for more than "
                        "%lld ms: try again",
                        db->path, (long long)db->timeout_ms);
+    case SQLITE_INTERRUPT:
+        return nd_fail(error, ND_UNAVAILABLE,
+                       "%s: the store is not waited for any longer", db->path);
     case SQLITE_FULL:
         return explain_full(db, error);
     case SQLITE_READONLY:

@@ -40,6 +40,9 @@ struct nd_sqlite {
     bool read_only;
     int64_t timeout_ms;
     struct nd_sqlite_options options;
+    const atomic_bool *interrupt; /* may be NULL */
+    int64_t busy_since_us;        /* when the lock was first found taken */
+    int64_t seen_version, seen_revisions; /* of nd_sqlite_wait_change */
     struct nd_random random;
     sqlite3_stmt *statements[ND_SQL_COUNT];
     bool immutable; /* read without locks, as long as stamp is the file's */

@@ -32,6 +32,7 @@ static struct nd_sqlite *new_handle(const char *path,
         db->timeout_ms = INT_MAX;
     if (options->backend != NULL)
         db->options = *(const struct nd_sqlite_options *)options->backend;
+    db->interrupt = options->interrupt;
     uint64_t seed = options->random_seed;
     if (seed == 0)
         nd_random_system(&seed, sizeof(seed));

@@ -165,6 +165,16 @@ enum nd_status nd_sqlite_model_pin(struct nd_store *store,
                                    struct nd_error *error,
                                    struct nd_model_pointer *pointer_r);
 
+/* sqlite_publish.c */
+enum nd_status nd_sqlite_model_expire(struct nd_store *store,
+                                      const struct nd_scope *scope,
+                                      int64_t expire_ms, struct nd_error *error,
+                                      uint64_t *count_r);
+
+/* sqlite_watch.c */
+enum nd_status nd_sqlite_wait_change(struct nd_store *store, int64_t timeout_ms,
+                                     struct nd_error *error, bool *changed_r);
+
 /* sqlite_stats.c */
 enum nd_status nd_sqlite_count(struct nd_store *store,
                                const struct nd_scope *scope,

@@ -68,6 +68,18 @@ static void mark_profile(struct publishing *work, uint64_t generation)
     nd_sqlite_run(db, statement);
 }
 
+/* Blobs that no generation has, but for one, and those of uploads that may
+ * still be under way. */
+static void drop_blobs(struct nd_sqlite *db, int64_t scope,
+                       const uint8_t spared[ND_DIGEST_BYTES], int64_t now_ms)
+{
+    sqlite3_stmt *statement = nd_sqlite_statement(db, ND_SQL_BLOB_DROP);
+    (void)sqlite3_bind_int64(statement, 1, scope);
+    nd_sqlite_bind_blob(statement, 2, spared, ND_DIGEST_BYTES);
+    (void)sqlite3_bind_int64(statement, 3, now_ms - ORPHAN_MS);
+    nd_sqlite_run(db, statement);
+}
+
 /* Generations over keep go, the live one excepted, and blobs with them. */
 static void drop_old(struct publishing *work)
 {
@@ -78,11 +90,7 @@ static void drop_old(struct publishing *work)
     nd_sqlite_bind_u64(statement, 2, work->row.live);
     (void)sqlite3_bind_int64(statement, 3, keep);
     nd_sqlite_run(db, statement);
-    statement = nd_sqlite_statement(db, ND_SQL_BLOB_DROP);
-    (void)sqlite3_bind_int64(statement, 1, work->row.id);
-    nd_sqlite_bind_blob(statement, 2, work->publish->digest, ND_DIGEST_BYTES);
-    (void)sqlite3_bind_int64(statement, 3, work->now_ms - ORPHAN_MS);
-    nd_sqlite_run(db, statement);
+    drop_blobs(db, work->row.id, work->publish->digest, work->now_ms);
 }
 
 static void go_live(struct publishing *work, uint64_t generation,
@@ -252,5 +260,34 @@ enum nd_status nd_sqlite_model_import(struct nd_store *store,
     }
     if (status == ND_OK)
         *generation_r = work.row.live;
+    return status;
+}
+
+/* ---- expiry ---- */
+
+enum nd_status nd_sqlite_model_expire(struct nd_store *store,
+                                      const struct nd_scope *scope,
+                                      int64_t expire_ms, struct nd_error *error,
+                                      uint64_t *count_r)
+{
+    static const uint8_t none[ND_DIGEST_BYTES];
+    struct nd_sqlite *db = (struct nd_sqlite *)store;
+    struct nd_sqlite_scope row;
+    int dropped = 0;
+    nd_sqlite_begin(db, true);
+    int64_t now_ms = nd_sqlite_clock(db);
+    nd_sqlite_scope_load(db, scope, false, &row);
+    sqlite3_stmt *statement = nd_sqlite_statement(db, ND_SQL_MODEL_EXPIRE);
+    (void)sqlite3_bind_int64(statement, 1, row.id);
+    nd_sqlite_bind_u64(statement, 2, row.live);
+    (void)sqlite3_bind_int64(statement, 3, now_ms - expire_ms);
+    nd_sqlite_run(db, statement);
+    if (db->failed == ND_OK)
+        dropped = sqlite3_changes(db->handle);
+    if (dropped > 0)
+        drop_blobs(db, row.id, none, now_ms);
+    enum nd_status status = nd_sqlite_end(db, ND_OK, error);
+    if (status == ND_OK)
+        *count_r = (uint64_t)dropped;
     return status;
 }

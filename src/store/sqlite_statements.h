@@ -32,6 +32,7 @@
       " EXISTS(SELECT 1 FROM sample WHERE sample.scope = scope.id)"            \
       " OR EXISTS(SELECT 1 FROM model WHERE model.scope = scope.id)"           \
       " ORDER BY rule, settings")                                              \
+    X(SCOPE_REVISIONS, "SELECT sum(revision) FROM scope")                      \
     X(TALLY_LOAD, "SELECT kind, value FROM tally WHERE scope = ?1")            \
     X(TALLY_ADD, "INSERT INTO tally(scope, kind, value) VALUES(?1, ?2, ?3)"    \
                  " ON CONFLICT(scope, kind) DO UPDATE SET value = value + ?3") \
@@ -135,6 +136,11 @@
     X(MODEL_DROP, "DELETE FROM model WHERE scope = ?1 AND generation <> ?2"    \
                   " AND generation NOT IN (SELECT generation FROM model"       \
                   " WHERE scope = ?1 ORDER BY generation DESC LIMIT ?3)")      \
+    X(MODEL_EXPIRE,                                                            \
+      "DELETE FROM model WHERE scope = ?1 AND generation < ?2"                 \
+      " AND (SELECT next.published_ms FROM model AS next"                      \
+      " WHERE next.scope = ?1 AND next.generation > model.generation"          \
+      " ORDER BY next.generation LIMIT 1) <= ?3")                              \
     X(BLOB_DROP,                                                               \
       "DELETE FROM blob WHERE scope = ?1 AND digest <> ?2"                     \
       " AND (uploaded_ms <= ?3 OR published)"                                  \

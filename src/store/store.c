@@ -24,16 +24,19 @@ struct scheme {
                            const struct nd_store_options *options,
                            struct nd_error *error, struct nd_store **store_r);
     bool whole;
+    enum nd_status (*check)(const char *url,
+                            const struct nd_store_options *options,
+                            struct nd_error *error); /* may be NULL */
 };
 
 static const struct scheme schemes[] = {
-    {"sqlite", nd_sqlite_open, false},
-    {"redis", nd_redis_open, true},
-    {"rediss", nd_redis_open, true},
-    {"redis+unix", nd_redis_open, true},
-    {"redis+sentinel", nd_redis_open, true},
-    {"rediss+sentinel", nd_redis_open, true},
-    {"faulty", nd_faulty_open, false},
+    {"sqlite", nd_sqlite_open, false, NULL},
+    {"redis", nd_redis_open, true, nd_redis_check},
+    {"rediss", nd_redis_open, true, nd_redis_check},
+    {"redis+unix", nd_redis_open, true, nd_redis_check},
+    {"redis+sentinel", nd_redis_open, true, nd_redis_check},
+    {"rediss+sentinel", nd_redis_open, true, nd_redis_check},
+    {"faulty", nd_faulty_open, false, NULL},
 };
 
 /* The length of a scheme in front of ':'; 0 where url is a bare path. */
@@ -44,33 +47,59 @@ static size_t scheme_length(const char *url)
     return url[length] == ':' ? length : 0;
 }
 
+/* Where url is a bare path the scheme is sqlite's. */
+static enum nd_status find_scheme(const char *url, struct nd_error *error,
+                                  const struct scheme **scheme_r,
+                                  const char **rest_r)
+{
+    size_t length = scheme_length(url);
+    *rest_r = length == 0 ? url : url + length + 1;
+    *scheme_r = &schemes[0];
+    if ((*rest_r)[0] == '\0')
+        return nd_fail(error, ND_CONFIG,
+                       "'%s' names no store: use sqlite:PATH or redis://HOST",
+                       url);
+    if (length == 0)
+        return ND_OK;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        *scheme_r = &schemes[i];
+        if (strlen(schemes[i].name) == length &&
+            strncmp(schemes[i].name, url, length) == 0)
+            return ND_OK;
+    }
+    return nd_fail(error, ND_CONFIG,
+                   "'%.*s:' is no kind of store that this neurald knows: use "
+                   "sqlite:PATH or redis://HOST",
+                   (int)length, url);
+}
+
+enum nd_status nd_store_check(const char *url,
+                              const struct nd_store_options *options,
+                              struct nd_error *error)
+{
+    const struct scheme *scheme;
+    const char *rest;
+    enum nd_status status = find_scheme(url, error, &scheme, &rest);
+    if (status == ND_OK && scheme->check != NULL)
+        status = scheme->check(url, options, error);
+    return status;
+}
+
 enum nd_status nd_store_open(const char *url,
                              const struct nd_store_options *options,
                              struct nd_error *error, struct nd_store **store_r)
 {
     static const struct nd_store_options none;
+    const struct scheme *scheme;
+    const char *rest;
     if (options == NULL)
         options = &none;
     enum nd_status status = nd_hash_init(error);
+    if (status == ND_OK)
+        status = find_scheme(url, error, &scheme, &rest);
     if (status != ND_OK)
         return status;
-    size_t length = scheme_length(url);
-    const char *rest = length == 0 ? url : url + length + 1;
-    if (rest[0] == '\0')
-        return nd_fail(error, ND_CONFIG,
-                       "'%s' names no store: use sqlite:PATH or redis://HOST",
-                       url);
-    if (length == 0)
-        return nd_sqlite_open(rest, options, error, store_r);
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-        if (strlen(schemes[i].name) == length &&
-            strncmp(schemes[i].name, url, length) == 0)
-            return schemes[i].open(schemes[i].whole ? url : rest, options,
-                                   error, store_r);
-    return nd_fail(error, ND_CONFIG,
-                   "'%.*s:' is no kind of store that this neurald knows: use "
-                   "sqlite:PATH or redis://HOST",
-                   (int)length, url);
+    return scheme->open(scheme->whole ? url : rest, options, error, store_r);
 }
 
 void nd_store_close(struct nd_store **store)

@@ -14,6 +14,7 @@
 #ifndef ND_STORE_STORE_H
 #define ND_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,6 +64,9 @@ struct nd_store_options {
     int64_t timeout_ms;   /* of one operation; 0: 5,000 */
     uint64_t random_seed; /* of reservoir draws; 0: from the system */
     void *backend;        /* a backend's own settings, by its header */
+    const atomic_bool *interrupt; /* NULL, or once true nothing is waited for:
+                                     operations fail, ND_UNAVAILABLE or
+                                     ND_UNCERTAIN */
 };
 
 /* url: "sqlite:PATH", a bare path, or what other backends register
@@ -74,6 +78,12 @@ enum nd_status nd_store_open(const char *url,
                              struct nd_error *error,
                              struct nd_store **store_r) ND_MUST_CHECK;
 void nd_store_close(struct nd_store **store);
+
+/* Whether url and options could be opened at all; neither the store nor its
+ * server is looked at. ND_CONFIG. */
+enum nd_status nd_store_check(const char *url,
+                              const struct nd_store_options *options,
+                              struct nd_error *error) ND_MUST_CHECK;
 
 /* The store's clock, Unix milliseconds. */
 enum nd_status nd_store_now(struct nd_store *store, struct nd_error *error,
@@ -488,6 +498,15 @@ enum nd_status nd_store_model_pin(
     struct nd_store *store, const struct nd_scope *scope, uint64_t generation,
     bool pin, struct nd_error *error,
     struct nd_model_pointer *pointer_r) ND_MUST_CHECK;
+
+/* Drops generations that the live one has superseded and whose successor was
+ * published more than expire_ms ago: what has not been in use for so long. The
+ * live and the pinned one stay whatever their age, as do those newer than it,
+ * which a rollback left. count_r says how many went. */
+enum nd_status nd_store_model_expire(struct nd_store *store,
+                                     const struct nd_scope *scope,
+                                     int64_t expire_ms, struct nd_error *error,
+                                     uint64_t *count_r) ND_MUST_CHECK;
 
 /* ---- what people look at ---- */
 

@@ -210,3 +210,16 @@ enum nd_status nd_store_model_pin(struct nd_store *store,
                                                        pin, error, pointer_r)
                            : status;
 }
+
+enum nd_status nd_store_model_expire(struct nd_store *store,
+                                     const struct nd_scope *scope,
+                                     int64_t expire_ms, struct nd_error *error,
+                                     uint64_t *count_r)
+{
+    enum nd_status status = nd_check_scope(scope, error);
+    return status == ND_OK
+               ? store->backend->model_expire(store, scope,
+                                              expire_ms < 0 ? 0 : expire_ms,
+                                              error, count_r)
+               : status;
+}
