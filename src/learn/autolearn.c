@@ -20,7 +20,7 @@ static bool foreign_score(const struct nd_engine *engine,
     }
     for (size_t i = 0; i < scan->count; i++) {
         const struct nd_scan_symbol *symbol = &scan->symbols[i];
-        if (!nd_engine_is_own_symbol(engine, symbol->name)) {
+        if (!nd_rule_is_own_symbol(&engine->rule, symbol->name)) {
             continue;
         }
         if (!symbol->has_score) {
@@ -36,7 +36,7 @@ static bool has_own_symbol(const struct nd_engine *engine,
                            const struct nd_scan *scan)
 {
     for (size_t i = 0; i < scan->count; i++) {
-        if (nd_engine_is_own_symbol(engine, scan->symbols[i].name)) {
+        if (nd_rule_is_own_symbol(&engine->rule, scan->symbols[i].name)) {
             return true;
         }
     }

@@ -15,37 +15,53 @@
 #include "base/random.h"
 #include "learn/engine_private.h"
 
-/* The installation's key: given, stored, or made now. A store that may only be
- * read and has none leaves the engine without: it cannot have a model either,
- * and scoring answers "no opinion". */
+/* The key that is stored, or made now. A store that may only be read and has
+ * none is ND_NOTHING. */
+static enum nd_status stored_key(struct nd_store *store, struct nd_error *error,
+                                 struct nd_key *key_r)
+{
+    enum nd_status status = nd_store_key(store, NULL, error, key_r);
+    if (status != ND_NO_INPUT) {
+        return status;
+    }
+    struct nd_key candidate;
+    nd_key_generate(&candidate);
+    status = nd_store_key(store, &candidate, error, key_r);
+    if (status == ND_UNCERTAIN) {
+        status = nd_store_key(store, &candidate, error, key_r);
+    }
+    nd_wipe(&candidate, sizeof candidate);
+    if (status == ND_PERMISSION || status == ND_FULL) {
+        nd_log(ND_LOG_WARNING, "the store has no key and takes none: %s",
+               error != NULL ? error->text : nd_status_text(status));
+        return ND_NOTHING;
+    }
+    return status;
+}
+
+/* The installation's key: given, stored, or made now. Without any the engine
+ * cannot have a model either, and scoring answers "no opinion". */
 static enum nd_status find_key(struct nd_engine *engine,
                                const struct nd_key *key_file_key,
                                struct nd_error *error)
 {
+    struct nd_key key;
+    enum nd_status status = ND_OK;
     if (key_file_key != NULL) {
-        engine->key = *key_file_key;
+        key = *key_file_key;
+    } else {
+        status = stored_key(engine->store, error, &key);
+    }
+    if (status == ND_OK && !engine->has_key) {
+        engine->key = key;
         engine->has_key = true;
-        return ND_OK;
+    } else if (status == ND_OK &&
+               memcmp(key.id, engine->key.id, sizeof key.id) != 0) {
+        status = nd_fail(error, ND_KEY,
+                         "the store's key is not the one that it had");
     }
-    enum nd_status status =
-        nd_store_key(engine->store, NULL, error, &engine->key);
-    if (status == ND_NO_INPUT) {
-        struct nd_key candidate;
-        nd_key_generate(&candidate);
-        status = nd_store_key(engine->store, &candidate, error, &engine->key);
-        if (status == ND_UNCERTAIN) {
-            status =
-                nd_store_key(engine->store, &candidate, error, &engine->key);
-        }
-        nd_wipe(&candidate, sizeof candidate);
-        if (status == ND_PERMISSION || status == ND_FULL) {
-            nd_log(ND_LOG_WARNING, "the store has no key and takes none: %s",
-                   error != NULL ? error->text : nd_status_text(status));
-            return ND_OK;
-        }
-    }
-    engine->has_key = status == ND_OK;
-    return status;
+    nd_wipe(&key, sizeof key);
+    return status == ND_NOTHING ? ND_OK : status;
 }
 
 enum nd_status nd_engine_update_registry(struct nd_engine *engine,
@@ -165,6 +181,50 @@ static void name_incarnation(struct nd_engine *engine)
     nd_random_system(engine->nonce, sizeof engine->nonce);
 }
 
+struct nd_engine *nd_engine_prepare(const struct nd_rule *rule)
+{
+    struct nd_engine *engine = nd_calloc(1, sizeof *engine);
+    engine->registry = nd_registry_create();
+    (void)pthread_mutex_init(&engine->live_lock, NULL);
+    copy_rule(engine, rule);
+    name_incarnation(engine);
+    return engine;
+}
+
+enum nd_status nd_engine_connect(struct nd_engine *engine,
+                                 struct nd_store *store,
+                                 const struct nd_key *key_file_key,
+                                 uint32_t duties, struct nd_error *error)
+{
+    engine->store = store;
+    engine->duties = duties;
+    enum nd_status status = find_key(engine, key_file_key, error);
+    if (status == ND_OK) {
+        status = nd_engine_update_registry(engine, error);
+    }
+    if (status == ND_OK) {
+        status = take_profile(engine, error);
+    }
+    if (status == ND_OK && (duties & ND_ENGINE_SERVES)) {
+        status = nd_engine_refresh(engine, error, NULL);
+    }
+    return status;
+}
+
+void nd_engine_adopt(struct nd_engine *engine, struct nd_engine *old)
+{
+    struct nd_live *live = nd_engine_take_live(old);
+    if (live == NULL) {
+        return;
+    }
+    /* what has a model has had its key before, and keeps it */
+    engine->key = old->key;
+    engine->has_key = old->has_key;
+    (void)pthread_mutex_lock(&engine->live_lock);
+    engine->live = live;
+    (void)pthread_mutex_unlock(&engine->live_lock);
+}
+
 enum nd_status nd_engine_create(struct nd_store *store,
                                 const struct nd_rule *rule,
                                 const struct nd_key *key_file_key,
@@ -175,22 +235,9 @@ enum nd_status nd_engine_create(struct nd_store *store,
     if (status != ND_OK) {
         return status;
     }
-    struct nd_engine *engine = nd_calloc(1, sizeof *engine);
-    engine->store = store;
-    engine->registry = nd_registry_create();
-    (void)pthread_mutex_init(&engine->live_lock, NULL);
-    copy_rule(engine, rule);
-    name_incarnation(engine);
-    status = find_key(engine, key_file_key, error);
-    if (status == ND_OK) {
-        status = nd_engine_update_registry(engine, error);
-    }
-    if (status == ND_OK) {
-        status = take_profile(engine, error);
-    }
-    if (status == ND_OK) {
-        status = nd_engine_refresh(engine, error, NULL);
-    }
+    struct nd_engine *engine = nd_engine_prepare(rule);
+    status = nd_engine_connect(engine, store, key_file_key,
+                               ND_ENGINE_SERVES | ND_ENGINE_REPORTS, error);
     if (status != ND_OK) {
         nd_engine_destroy(&engine);
         return status;

@@ -22,7 +22,8 @@ enum nd_training_stage {
 struct nd_lesson_batch; /* lessons not yet stored (lessons.c) */
 
 struct nd_engine {
-    struct nd_store *store;
+    struct nd_store *store; /* NULL: not connected yet */
+    uint32_t duties;        /* ND_ENGINE_* */
     struct nd_rule rule;
     struct nd_scope scope; /* points into rule */
     struct nd_key key;
@@ -64,6 +65,28 @@ struct nd_engine {
  * Thread-safe. */
 struct nd_live *nd_engine_take_live(struct nd_engine *engine);
 
+/* What an engine does besides learning and training, for hosts that have one
+ * for each thread. */
+#define ND_ENGINE_SERVES 1U  /* loads the live model */
+#define ND_ENGINE_REPORTS 2U /* says so in the store */
+
+/* An engine without a store: it scores with the model that it is given, or
+ * "unsure". Destroyed with nd_engine_destroy. */
+struct nd_engine *nd_engine_prepare(const struct nd_rule *rule) ND_MUST_CHECK;
+
+/* Brings it to a store, as of nd_engine_create; after a failure it may be
+ * tried again. ND_KEY where the engine has a key already, and the store
+ * another. Scoring may go on meanwhile. */
+enum nd_status nd_engine_connect(struct nd_engine *engine,
+                                 struct nd_store *store,
+                                 const struct nd_key *key_file_key,
+                                 uint32_t duties,
+                                 struct nd_error *error) ND_MUST_CHECK;
+
+/* Takes over what another engine scores with, and its key, if it has any.
+ * engine is new; old may be at work in other threads. */
+void nd_engine_adopt(struct nd_engine *engine, struct nd_engine *old);
+
 /* Brings the engine's copy of the registry up to the store's. */
 enum nd_status nd_engine_update_registry(struct nd_engine *engine,
                                          struct nd_error *error) ND_MUST_CHECK;
@@ -79,10 +102,10 @@ enum nd_status nd_engine_store_profile(struct nd_engine *engine,
 
 /* Names of a scan that are our own: never learned from, and taken off the
  * filter's score. Memory is the arena's. */
-const char *const *nd_engine_excluded(const struct nd_engine *engine,
-                                      const struct nd_scan *scan,
-                                      struct nd_arena *arena, size_t *count_r);
-bool nd_engine_is_own_symbol(const struct nd_engine *engine, const char *name);
+const char *const *nd_rule_excluded(const struct nd_rule *rule,
+                                    const struct nd_scan *scan,
+                                    struct nd_arena *arena, size_t *count_r);
+bool nd_rule_is_own_symbol(const struct nd_rule *rule, const char *name);
 
 /* The findings to use: scan, else what the message carries, else NULL. */
 const struct nd_scan *nd_engine_findings(const struct nd_message *message,

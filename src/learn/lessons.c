@@ -2,10 +2,9 @@
  *
  * Learning: messages become samples. Lessons are gathered and stored in
  * batches: one question to the registry for all names that are new, one
- * durable step for all samples. What may not be stored is refused here, at the
- * door, with a counted reason. Whether there is room is the store's to say.
+ * durable step for all samples. What may not be stored was refused at the door
+ * (lesson.c). Whether there is room is the store's to say.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,12 +12,14 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "learn/engine_private.h"
+#include "learn/lesson.h"
 #include "learn/samples.h"
 
-#define BATCH_LESSONS 256
+#define BATCH_LESSONS ND_LESSON_BATCH
 #define BATCH_BYTES ((size_t)16 << 20)
 #define PUT_ATTEMPTS 5
 #define RETRY_PAUSE_NS 50000000L
+#define PATIENCE_US INT64_C(5000000) /* no repeat begins after it */
 
 struct lesson {
     const char *path;
@@ -63,41 +64,6 @@ static void clear_batch(struct nd_lesson_batch *batch)
     memset(batch->refused, 0, sizeof batch->refused);
 }
 
-/* ---- at the door ---- */
-
-/* Skipping at random (S8), but the same message always the same way: a repeat
- * after a lost answer must not draw again. */
-static bool is_skipped(const struct nd_engine *engine,
-                       const uint8_t identity[ND_IDENTITY_BYTES])
-{
-    if (engine->rule.train_prob >= 1.0) {
-        return false;
-    }
-    uint64_t draw = nd_keyed_hash(&engine->key, identity, ND_IDENTITY_BYTES);
-    return (double)(draw >> 11) * 0x1p-53 >= engine->rule.train_prob;
-}
-
-/* S14: a value that is no number is refused before it is stored. */
-static bool is_finite_scan(const struct nd_scan *scan)
-{
-    for (size_t i = 0; scan != NULL && i < scan->count; i++) {
-        if (!isfinite(scan->symbols[i].score)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum nd_refusal check_at_door(const struct nd_engine *engine,
-                                     const uint8_t identity[ND_IDENTITY_BYTES],
-                                     const struct nd_scan *scan)
-{
-    if (is_skipped(engine, identity)) {
-        return ND_REFUSED_TRAIN_PROB;
-    }
-    return is_finite_scan(scan) ? ND_REFUSED_NONE : ND_REFUSED_NOT_FINITE;
-}
-
 /* The store's time now, never the same twice within an engine's lessons about
  * one message: the newer label wins. */
 static int64_t label_time(struct nd_engine *engine, bool must_rise)
@@ -110,34 +76,6 @@ static int64_t label_time(struct nd_engine *engine, bool must_rise)
     }
     engine->last_label_ms = now_ms;
     return now_ms;
-}
-
-/* An import is dated by its topmost Received, but never into the future. */
-static int64_t message_time(const struct nd_engine *engine,
-                            const struct nd_message *message,
-                            const struct nd_lesson *lesson)
-{
-    int64_t now_ms = nd_clock_wall_ms() + engine->clock_offset_ms;
-    return message != NULL && lesson->by_received_date &&
-                   message->received_ms > 0 && message->received_ms <= now_ms
-               ? message->received_ms
-               : 0;
-}
-
-static void extract(const struct nd_engine *engine,
-                    const struct nd_message *message,
-                    const struct nd_scan *scan, struct nd_lesson_batch *batch,
-                    struct nd_features *features_r)
-{
-    struct nd_features features;
-    struct nd_extract_options options = {.families = engine->rule.families};
-    options.excluded =
-        nd_engine_excluded(engine, nd_engine_findings(message, scan),
-                           batch->scratch, &options.excluded_count);
-    nd_features_extract(message, scan, &engine->key, &options, batch->scratch,
-                        &features);
-    nd_sample_copy_features(&features, batch->arena, features_r);
-    nd_arena_reset(batch->scratch);
 }
 
 static void refuse(struct nd_lesson_batch *batch, struct lesson *lesson,
@@ -272,10 +210,11 @@ static enum nd_status put_with_repeats(struct nd_engine *engine,
                                                 ? engine->rule.max_trains
                                                 : engine->rule.reservoir};
     enum nd_status status = ND_UNCERTAIN;
+    int64_t end_us = nd_clock_monotonic_us() + PATIENCE_US;
     for (int attempt = 0; attempt < PUT_ATTEMPTS; attempt++) {
         status = nd_store_put_many(engine->store, &engine->scope, puts, count,
                                    &quota, error, results);
-        if (status != ND_UNCERTAIN) {
+        if (status != ND_UNCERTAIN || nd_clock_monotonic_us() > end_us) {
             break;
         }
         struct timespec pause = {0, RETRY_PAUSE_NS << attempt};
@@ -400,6 +339,56 @@ static bool is_waiting(const struct nd_lesson_batch *batch,
     return false;
 }
 
+/* Makes room in the batch: it is full, or holds this message already. */
+static enum nd_status make_room(struct nd_engine *engine, bool again,
+                                nd_learned_callback *callback, void *context,
+                                struct nd_error *error)
+{
+    const struct nd_lesson_batch *batch = batch_of(engine);
+    if (!engine->has_key) {
+        return nd_fail(error, ND_PERMISSION,
+                       "the store has no key and cannot be written to");
+    }
+    if (again || batch->count == BATCH_LESSONS ||
+        nd_arena_used(batch->arena) > BATCH_BYTES) {
+        return nd_engine_flush(engine, callback, context, error);
+    }
+    return ND_OK;
+}
+
+/* Takes the next place of the batch, which is not full. */
+static void add(struct nd_engine *engine, const char *path,
+                const struct nd_prepared_lesson *prepared)
+{
+    struct nd_lesson_batch *batch = engine->batch;
+    struct lesson *slot = &batch->lessons[batch->count++];
+    *slot = (struct lesson){.open = true, .features = prepared->features};
+    slot->path = nd_arena_strndup(batch->arena, path, strlen(path));
+    memcpy(slot->put.identity, prepared->identity, sizeof slot->put.identity);
+    slot->put.label = prepared->label;
+    slot->put.source = prepared->source;
+    slot->put.label_ms = prepared->label_ms;
+    slot->put.time_ms = prepared->time_ms;
+    if (prepared->refusal != ND_REFUSED_NONE) {
+        refuse(batch, slot, prepared->refusal);
+    } else if (slot->features.families & ND_GROUP_TEXT) {
+        memcpy(slot->put.key_id, slot->features.key_id,
+               sizeof slot->put.key_id);
+    }
+}
+
+enum nd_status nd_engine_learn_prepared(
+    struct nd_engine *engine, const struct nd_prepared_lesson *prepared,
+    nd_learned_callback *callback, void *context, struct nd_error *error)
+{
+    bool again = is_waiting(batch_of(engine), prepared->identity);
+    enum nd_status status = make_room(engine, again, callback, context, error);
+    if (status == ND_OK) {
+        add(engine, "", prepared);
+    }
+    return status;
+}
+
 enum nd_status nd_engine_learn(struct nd_engine *engine,
                                const struct nd_message *message,
                                const struct nd_scan *scan,
@@ -407,45 +396,26 @@ enum nd_status nd_engine_learn(struct nd_engine *engine,
                                nd_learned_callback *callback, void *context,
                                struct nd_error *error)
 {
-    if (!engine->has_key) {
-        return nd_fail(error, ND_PERMISSION,
-                       "the store has no key and cannot be written to");
-    }
-    if (message == NULL && lesson->identity == NULL) {
+    const uint8_t *identity = nd_lesson_identity(message, lesson);
+    if (identity == NULL) {
         return nd_fail(error, ND_USAGE,
                        "findings alone have no identity: give one along");
     }
-    const uint8_t *identity =
-        lesson->identity != NULL ? lesson->identity : message->identity;
-    struct nd_lesson_batch *batch = batch_of(engine);
-    bool again = is_waiting(batch, identity);
-    if (again || batch->count == BATCH_LESSONS ||
-        nd_arena_used(batch->arena) > BATCH_BYTES) {
-        enum nd_status status =
-            nd_engine_flush(engine, callback, context, error);
-        if (status != ND_OK) {
-            return status;
-        }
+    bool again = is_waiting(batch_of(engine), identity);
+    enum nd_status status = make_room(engine, again, callback, context, error);
+    if (status != ND_OK) {
+        return status;
     }
-    struct lesson *slot = &batch->lessons[batch->count++];
-    *slot = (struct lesson){.open = true};
-    const char *path = lesson->path != NULL ? lesson->path : "";
-    slot->path = nd_arena_strndup(batch->arena, path, strlen(path));
-    memcpy(slot->put.identity, identity, sizeof slot->put.identity);
-    slot->put.label = lesson->label;
-    slot->put.source = lesson->source;
-    slot->put.label_ms =
+    struct nd_prepared_lesson prepared;
+    struct nd_lesson_matter matter = {&engine->rule, &engine->key, message,
+                                      scan, lesson};
+    nd_lesson_prepare(&matter, engine->batch->scratch, engine->batch->arena,
+                      &prepared);
+    nd_arena_reset(engine->batch->scratch);
+    prepared.label_ms =
         lesson->label_ms != 0 ? lesson->label_ms : label_time(engine, again);
-    slot->put.time_ms = message_time(engine, message, lesson);
-    enum nd_refusal reason =
-        check_at_door(engine, identity, nd_engine_findings(message, scan));
-    if (reason != ND_REFUSED_NONE) {
-        refuse(batch, slot, reason);
-        return ND_OK;
-    }
-    extract(engine, message, scan, batch, &slot->features);
-    if (slot->features.families & ND_GROUP_TEXT) {
-        memcpy(slot->put.key_id, engine->key.id, sizeof slot->put.key_id);
-    }
+    prepared.time_ms = nd_lesson_message_time(
+        message, lesson, nd_clock_wall_ms() + engine->clock_offset_ms);
+    add(engine, lesson->path != NULL ? lesson->path : "", &prepared);
     return ND_OK;
 }

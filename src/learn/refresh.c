@@ -167,6 +167,9 @@ static void report(struct nd_engine *engine)
 {
     struct nd_error ignored;
     int64_t now_us = nd_clock_monotonic_us();
+    if ((engine->duties & ND_ENGINE_REPORTS) == 0) {
+        return;
+    }
     if (engine->touched_us != 0 &&
         now_us - engine->touched_us < engine->rule.watch_interval_ms * 1000) {
         return;

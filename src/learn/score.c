@@ -28,11 +28,11 @@ const char *nd_verdict_name(enum nd_verdict_kind kind)
     }
 }
 
-bool nd_engine_is_own_symbol(const struct nd_engine *engine, const char *name)
+bool nd_rule_is_own_symbol(const struct nd_rule *rule, const char *name)
 {
     return strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0 ||
-           strcmp(name, engine->rule.symbol_spam) == 0 ||
-           strcmp(name, engine->rule.symbol_ham) == 0;
+           strcmp(name, rule->symbol_spam) == 0 ||
+           strcmp(name, rule->symbol_ham) == 0;
 }
 
 const struct nd_scan *nd_engine_findings(const struct nd_message *message,
@@ -44,14 +44,14 @@ const struct nd_scan *nd_engine_findings(const struct nd_message *message,
     return message != NULL ? &message->scan : NULL;
 }
 
-const char *const *nd_engine_excluded(const struct nd_engine *engine,
-                                      const struct nd_scan *scan,
-                                      struct nd_arena *arena, size_t *count_r)
+const char *const *nd_rule_excluded(const struct nd_rule *rule,
+                                    const struct nd_scan *scan,
+                                    struct nd_arena *arena, size_t *count_r)
 {
     size_t room = scan != NULL ? scan->count : 0, count = 0;
     const char **names = nd_arena_take(arena, room * sizeof *names);
     for (size_t i = 0; i < room; i++) {
-        if (nd_engine_is_own_symbol(engine, scan->symbols[i].name)) {
+        if (nd_rule_is_own_symbol(rule, scan->symbols[i].name)) {
             names[count++] = scan->symbols[i].name;
         }
     }
@@ -78,8 +78,8 @@ static bool extract(const struct nd_engine *engine, const struct nd_live *live,
     if (!engine->has_key) {
         options.families &= ~ND_GROUP_TEXT;
     }
-    options.excluded = nd_engine_excluded(
-        engine, nd_engine_findings(passage->message, passage->scan),
+    options.excluded = nd_rule_excluded(
+        &engine->rule, nd_engine_findings(passage->message, passage->scan),
         passage->arena, &options.excluded_count);
     nd_features_extract(passage->message, passage->scan, &engine->key, &options,
                         passage->arena, &passage->features);

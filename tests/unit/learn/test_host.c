@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A host on its own store: it learns, trains, takes up models, scores, and is
+ * told new rules.
+ */
+#include "host_fixture.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "misbehave.h"
+
+/* ---- the whole way ---- */
+
+static void it_learns_trains_when_due_and_scores(void **state)
+{
+    struct host_fixture *fixture = *state;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    assert_int_equal(host_score(fixture, NULL, ND_SPAM, 900).kind, ND_UNSURE);
+    assert_int_equal(host_counters(fixture).scored_blind, 1);
+    host_learn_both(fixture, 0, 40);
+    host_await(fixture, ND_HOST_TRAINING_ENDED, 1);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 1);
+    struct nd_verdict verdict = host_score(fixture, NULL, ND_SPAM, 900);
+    assert_true(verdict.generation > 0);
+    assert_true(verdict.probability > 0.5);
+    assert_true(host_score(fixture, NULL, ND_HAM, 900).probability < 0.5);
+    struct nd_host_counters counters = host_counters(fixture);
+    assert_int_equal(counters.learned[ND_PUT_STORED], 80);
+    assert_true(counters.trainings[ND_DECISION_PROMOTED] >= 1);
+    assert_true(counters.models_taken >= 1);
+    assert_int_equal(counters.store_lost, 0);
+}
+
+static void the_status_shows_it_without_asking_the_store(void **state)
+{
+    struct host_fixture *fixture = *state;
+    host_start(fixture);
+    assert_int_equal(host_status(fixture).scope_count, 1); /* from the start */
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 40);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 1);
+    HOST_UNTIL(host_status(fixture).scopes[0].journal_count > 0);
+    struct nd_host_status status = host_status(fixture);
+    const struct nd_host_scope_status *scope = &status.scopes[0];
+    assert_int_equal(status.store, ND_HOST_STORE_UP);
+    assert_string_equal(scope->rule, "short");
+    assert_string_equal(scope->settings, "default");
+    assert_int_equal(scope->stats.count[ND_SPAM], 40);
+    assert_int_equal(scope->stats.sources[ND_HAM][ND_SOURCE_USER], 40);
+    assert_int_equal(scope->journal[0].decision, ND_DECISION_PROMOTED);
+    assert_true(scope->journal[0].reason[0] != '\0');
+    assert_int_equal(scope->loaded_generation, scope->pointer.generation);
+    assert_int_equal(scope->model_count, 1);
+    assert_int_equal(scope->host_count, 1);
+    assert_string_equal(scope->model_problem, "");
+    assert_true(scope->due_text[0] != '\0');
+}
+
+static void a_message_is_explained(void **state)
+{
+    struct host_fixture *fixture = *state;
+    const struct nd_host_verdict *verdicts;
+    struct nd_error error = {""};
+    size_t count;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 40);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 1);
+    struct nd_host_mail mail = {
+        .message = make_message(fixture->arena, ND_SPAM, 900, 0.9)};
+    must(nd_host_score(fixture->host, &mail, 5, fixture->arena, &error,
+                       &verdicts, &count),
+         &error);
+    assert_int_equal(count, 1);
+    assert_int_equal(verdicts[0].reason_count, 5);
+    assert_true(verdicts[0].reasons[0].name[0] != '\0');
+}
+
+/* ---- forgetting and relabelling ---- */
+
+static void one_message_is_relabelled_and_forgotten(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_host_results results;
+    struct nd_error error = {""};
+    struct nd_claim claim = {ND_HAM, ND_SOURCE_USER, 0};
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    const struct nd_message *message =
+        make_message(fixture->arena, ND_SPAM, 7, 0.8);
+    struct nd_host_sample sample = {.choice = {NULL, NULL}};
+    memcpy(sample.identity, message->identity, sizeof sample.identity);
+    must(nd_host_relabel(fixture->host, &sample, &claim, 0, fixture->arena,
+                         &error, &results),
+         &error);
+    assert_int_equal(results.of[0].outcome, ND_HOST_REFUSED);
+    assert_int_equal(results.of[0].status, ND_NO_INPUT);
+    assert_int_equal(host_learn(fixture, ND_SPAM, 7, 0), ND_OK);
+    must(nd_host_relabel(fixture->host, &sample, &claim, 0, fixture->arena,
+                         &error, &results),
+         &error);
+    assert_int_equal(results.of[0].outcome, ND_HOST_DONE);
+    assert_int_equal(results.of[0].put.outcome, ND_PUT_RELABELLED);
+    assert_int_equal(host_stats(fixture).count[ND_HAM], 1);
+    must(nd_host_forget(fixture->host, &sample, 0, 0, fixture->arena, &error,
+                        &results),
+         &error);
+    assert_true(results.of[0].existed);
+    assert_int_equal(host_stats(fixture).count[ND_HAM], 0);
+    assert_int_equal(host_counters(fixture).forgotten, 1);
+    assert_int_equal(host_counters(fixture).relabelled, 1);
+}
+
+/* However quickly they come: the later label is the newer one. */
+static void labels_of_one_message_never_share_a_time(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    struct nd_host_mail mail = {
+        .message = make_message(fixture->arena, ND_SPAM, 1, 0.8)};
+    for (int i = 0; i < 50; i++) {
+        struct nd_host_results results;
+        struct nd_lesson lesson = {.label = i % 2 ? ND_SPAM : ND_HAM,
+                                   .source = ND_SOURCE_USER};
+        must(nd_host_learn(fixture->host, &mail, &lesson, 0, fixture->arena,
+                           &error, &results),
+             &error);
+        assert_int_equal(results.of[0].put.outcome,
+                         i == 0 ? ND_PUT_STORED : ND_PUT_RELABELLED);
+    }
+    assert_int_equal(host_stats(fixture).count[ND_SPAM], 1);
+    assert_int_equal(host_stats(fixture).count[ND_HAM], 0);
+}
+
+/* ---- whose ---- */
+
+static void several_rules_learn_by_their_settings(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_host_results results;
+    struct nd_error error = {""};
+    struct nd_lesson lesson = {.label = ND_SPAM, .source = ND_SOURCE_USER};
+    (void)snprintf(fixture->rules[2].settings, ND_NAME_BYTES, "outbound");
+    fixture->options.rule_count = 3;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    struct nd_host_mail mail = {
+        .message = make_message(fixture->arena, ND_SPAM, 1, 0.8)};
+    static const struct {
+        struct nd_host_choice choice;
+        size_t count;
+        const char *first;
+        uint64_t unknown; /* so far */
+    } cases[] = {
+        {{NULL, NULL}, 2, "short", 0},
+        {{NULL, "default"}, 2, "short", 0},
+        {{NULL, "outbound"}, 1, "other", 0},
+        {{NULL, "nobody"}, 2, "short", 1},
+        {{"long", NULL}, 1, "long", 1},
+        {{"other", "outbound"}, 1, "other", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mail.choice = cases[i].choice;
+        must(nd_host_learn(fixture->host, &mail, &lesson, 0, fixture->arena,
+                           &error, &results),
+             &error);
+        assert_int_equal(results.count, cases[i].count);
+        assert_string_equal(results.of[0].rule, cases[i].first);
+        assert_int_equal(host_counters(fixture).settings_unknown,
+                         cases[i].unknown);
+    }
+    mail.choice = (struct nd_host_choice){"nobody", NULL};
+    assert_int_equal(nd_host_learn(fixture->host, &mail, &lesson, 0,
+                                   fixture->arena, &error, &results),
+                     ND_NO_INPUT);
+}
+
+static void a_role_that_it_has_not_is_refused(void **state)
+{
+    struct host_fixture *fixture = *state;
+    const struct nd_host_verdict *verdicts;
+    struct nd_error error = {""};
+    struct nd_host_mail nothing = {.message = NULL};
+    size_t count;
+    uint64_t id;
+    fixture->options.roles = ND_ROLE_SCORE;
+    host_start(fixture);
+    assert_int_equal(host_learn(fixture, ND_SPAM, 1, 0), ND_PERMISSION);
+    assert_int_equal(nd_host_train(fixture->host, NULL, true, &error, &id),
+                     ND_PERMISSION);
+    assert_int_equal(host_score(fixture, NULL, ND_SPAM, 1).kind, ND_UNSURE);
+    fixture->options.roles = ND_ROLE_COLLECT;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 30); /* due, but nobody trains */
+    assert_int_equal(nd_host_score(fixture->host, &nothing, 0, fixture->arena,
+                                   &error, &verdicts, &count),
+                     ND_PERMISSION);
+    host_pause(1500);
+    assert_int_equal(host_events(fixture, ND_HOST_TRAINING_STARTED), 0);
+    fixture->options.roles = ND_ROLE_TRAIN;
+    host_start(fixture);
+    host_await(fixture, ND_HOST_TRAINING_ENDED, 1);
+    assert_int_equal(host_events(fixture, ND_HOST_MODEL_TAKEN), 0);
+}
+
+static void mistakes_of_the_configuration_fail(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_host *host = NULL;
+    struct nd_error error = {""};
+    struct nd_host_options options = fixture->options;
+    options.rule_count = 0;
+    assert_int_equal(nd_host_create(&options, &error, &host), ND_CONFIG);
+    options.rule_count = 2;
+    memcpy(fixture->rules[1].name, fixture->rules[0].name, ND_NAME_BYTES);
+    assert_int_equal(nd_host_create(&options, &error, &host), ND_CONFIG);
+    options.rule_count = 1;
+    options.store = "mysql:nowhere";
+    assert_int_equal(nd_host_create(&options, &error, &host), ND_CONFIG);
+    options.store = "redis://host/?nonsense=1";
+    assert_int_equal(nd_host_create(&options, &error, &host), ND_CONFIG);
+    options.store = fixture->url;
+    options.roles = 8;
+    assert_int_equal(nd_host_create(&options, &error, &host), ND_CONFIG);
+    options.roles = 0;
+    options.spool = "/nonexistent/folder/spool";
+    assert_int_equal(nd_host_create(&options, &error, &host), ND_NO_INPUT);
+    assert_null(host);
+}
+
+/* ---- questions ---- */
+
+static enum nd_status count_samples_of(struct nd_store *store, void *context,
+                                       struct nd_error *error)
+{
+    struct nd_scope scope = {"short", "default"};
+    return nd_store_stats(store, &scope, error, context);
+}
+
+static enum nd_status refuse(struct nd_store *store, void *context,
+                             struct nd_error *error)
+{
+    (void)store;
+    (void)context;
+    return nd_fail(error, ND_SUPERSEDED, "as asked");
+}
+
+static void questions_are_answered_by_the_store(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_store_stats stats;
+    struct nd_error error = {""};
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    assert_int_equal(host_learn(fixture, ND_SPAM, 1, 0), ND_OK);
+    must(nd_host_ask(fixture->host, count_samples_of, &stats, 0, &error),
+         &error);
+    assert_int_equal(stats.count[ND_SPAM], 1);
+    assert_int_equal(nd_host_ask(fixture->host, refuse, NULL, 0, &error),
+                     ND_SUPERSEDED);
+    assert_string_equal(error.text, "as asked");
+}
+
+/* ---- new rules ---- */
+
+static void a_reload_keeps_models_and_changes_the_rest(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 40);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 1);
+    uint64_t generation = host_score(fixture, NULL, ND_SPAM, 1).generation;
+    fixture->rules[0].mode = ND_MODE_OBSERVE;
+    must(nd_host_reload(fixture->host, fixture->rules, 2, &error), &error);
+    struct nd_verdict verdict = host_score(fixture, NULL, ND_SPAM, 1);
+    assert_true(verdict.generation >= generation); /* without a gap */
+    assert_true(verdict.weight == 0);
+    struct nd_host_choice second = {"long", NULL};
+    assert_int_equal(host_score(fixture, &second, ND_SPAM, 1).generation, 0);
+    HOST_UNTIL(host_status(fixture).scope_count == 2);
+    assert_int_equal(nd_host_reload(fixture->host, fixture->rules, 0, &error),
+                     ND_CONFIG);
+    assert_int_equal(host_learn(fixture, ND_SPAM, 700, 0), ND_OK);
+    assert_int_equal(host_events(fixture, ND_HOST_RELOADED), 1);
+}
+
+/* ---- trainings ---- */
+
+static void a_job_tells_how_far_it_is(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    struct nd_host_job job;
+    uint64_t id, same;
+    fixture->rules[0].train_after = 100000; /* never by itself */
+    host_start(fixture);
+    must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
+    HOST_UNTIL(host_job(fixture, id).state == ND_HOST_JOB_ENDED);
+    assert_int_equal(host_job(fixture, id).status, ND_NOTHING);
+    assert_true(host_job(fixture, id).text[0] != '\0');
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 100);
+    must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
+    must(nd_host_train(fixture->host, NULL, true, &error, &same), &error);
+    assert_int_equal(id, same);
+    HOST_UNTIL(host_job(fixture, id).state == ND_HOST_JOB_ENDED);
+    job = host_job(fixture, id);
+    assert_int_equal(job.status, ND_OK);
+    assert_int_equal(job.report.decision, ND_DECISION_PROMOTED);
+    assert_true(job.done == 1);
+    assert_true(job.started_ms > 0 && job.ended_ms >= job.started_ms);
+    assert_int_equal(nd_host_job(fixture->host, id + 1, &error, &job),
+                     ND_NO_INPUT);
+    HOST_UNTIL(host_score(fixture, NULL, ND_SPAM, 1).generation ==
+               job.report.generation);
+}
+
+static void two_hosts_train_once(void **state)
+{
+    struct host_fixture *fixture = *state;
+    fixture->rules[0].train_interval_ms = 3600000;
+    host_start(fixture);
+    host_start_other(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 60);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 2); /* both have it */
+    host_pause(2500);
+    struct nd_host_counters one = host_counters(fixture), other;
+    nd_host_counters(fixture->other, &other);
+    assert_int_equal(one.trainings[ND_DECISION_PROMOTED] +
+                         other.trainings[ND_DECISION_PROMOTED],
+                     1);
+    assert_int_equal(one.trainings[ND_DECISION_FAILED] +
+                         other.trainings[ND_DECISION_FAILED],
+                     0);
+}
+
+static void stopping_in_mid_training_is_quick_and_leaves_no_lease(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    struct nd_store *store;
+    struct nd_lease lease;
+    struct nd_scope scope = {"short", "default"};
+    uint64_t id;
+    fixture->rules[0].train_after = 100000;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 30);
+    misbehave_like("hang");
+    must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
+    HOST_UNTIL(host_job(fixture, id).done > 0);
+    HOST_UNTIL(host_status(fixture).running_job == id);
+    int64_t begun_us = nd_clock_monotonic_us();
+    nd_host_stop(&fixture->host);
+    assert_true(nd_clock_monotonic_us() - begun_us < 5000000);
+    misbehave_like(NULL);
+    must(nd_store_open(fixture->url, NULL, &error, &store), &error);
+    assert_int_equal(nd_store_lease_show(store, &scope, &error, &lease),
+                     ND_NOTHING);
+    nd_store_close(&store);
+}
+
+/* ---- upkeep ---- */
+
+static void old_models_expire_and_the_live_one_stays(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    fixture->rules[0].train_after = 100000;
+    fixture->rules[0].ann_expire_ms = 1;
+    fixture->options.maintain_interval_ms = 3600000;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 100);
+    uint64_t id;
+    for (int i = 0; i < 2; i++) {
+        must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
+        HOST_UNTIL(host_job(fixture, id).state == ND_HOST_JOB_ENDED);
+        assert_int_equal(host_job(fixture, id).report.decision,
+                         ND_DECISION_PROMOTED);
+    }
+    uint64_t live = host_job(fixture, id).report.generation;
+    HOST_UNTIL(host_status(fixture).scopes[0].model_count == 2);
+    fixture->options.maintain_interval_ms = 200;
+    host_start(fixture);
+    host_await(fixture, ND_HOST_MAINTAINED, 1);
+    HOST_UNTIL(host_status(fixture).scopes[0].model_count == 1);
+    assert_int_equal(host_status(fixture).scopes[0].models[0].generation, live);
+}
+
+int main(int argc, char **argv)
+{
+    int answer = misbehave_main(argc, argv);
+    if (answer >= 0) {
+        return answer;
+    }
+    const struct CMUnitTest tests[] = {
+        HOST_TEST(it_learns_trains_when_due_and_scores),
+        HOST_TEST(the_status_shows_it_without_asking_the_store),
+        HOST_TEST(a_message_is_explained),
+        HOST_TEST(one_message_is_relabelled_and_forgotten),
+        HOST_TEST(labels_of_one_message_never_share_a_time),
+        HOST_TEST(several_rules_learn_by_their_settings),
+        HOST_TEST(a_role_that_it_has_not_is_refused),
+        HOST_TEST(mistakes_of_the_configuration_fail),
+        HOST_TEST(questions_are_answered_by_the_store),
+        HOST_TEST(a_reload_keeps_models_and_changes_the_rest),
+        HOST_TEST(a_job_tells_how_far_it_is),
+        HOST_TEST(two_hosts_train_once),
+        HOST_TEST(stopping_in_mid_training_is_quick_and_leaves_no_lease),
+        HOST_TEST(old_models_expire_and_the_live_one_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
