@@ -71,7 +71,7 @@ void nd_json_rounded(struct nd_json *json, const char *key, double value,
 
 void nd_json_number(struct nd_json *json, const char *key, double value)
 {
-    int digits = 6;
+    int digits = 15; /* fewer come by themselves: %g drops zeros at the end */
     char text[40];
     for (; digits < 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
