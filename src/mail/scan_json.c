@@ -5,9 +5,8 @@
  * over. jansson reads the syntax, with a limit on the text, since its objects
  * take many times the memory of what they were read from.
  */
-#include "mail/scan.h"
+#include "mail/scan_object.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -145,18 +144,13 @@ static enum nd_status load(const char *text, size_t length,
     return ND_OK;
 }
 
-enum nd_status nd_scan_read_json(const char *text, size_t length,
-                                 struct nd_arena *arena, struct nd_error *error,
-                                 struct nd_scan *scan_r, const char **id_r)
+enum nd_status nd_scan_read_object(const json_t *root, struct nd_arena *arena,
+                                   struct nd_error *error,
+                                   struct nd_scan *scan_r)
 {
-    json_t *root = NULL;
-    enum nd_status status = load(text, length, error, &root);
-    if (status != ND_OK)
-        return status;
     json_t *symbols = json_object_get(root, "symbols");
     if (symbols != NULL && !json_is_object(symbols) &&
         !json_is_array(symbols)) {
-        json_decref(root);
         return nd_fail(error, ND_DATA,
                        "\"symbols\" in the scan result is neither an object "
                        "nor an array");
@@ -168,9 +162,21 @@ enum nd_status nd_scan_read_json(const char *text, size_t length,
     nd_scan_builder_end(&builder, &scan);
     read_metatokens(root, arena, &scan);
     read_totals(root, &scan);
-    if (id_r != NULL)
-        *id_r = read_id(root, arena);
-    json_decref(root);
     *scan_r = scan;
     return ND_OK;
+}
+
+enum nd_status nd_scan_read_json(const char *text, size_t length,
+                                 struct nd_arena *arena, struct nd_error *error,
+                                 struct nd_scan *scan_r, const char **id_r)
+{
+    json_t *root = NULL;
+    enum nd_status status = load(text, length, error, &root);
+    if (status != ND_OK)
+        return status;
+    status = nd_scan_read_object(root, arena, error, scan_r);
+    if (status == ND_OK && id_r != NULL)
+        *id_r = read_id(root, arena);
+    json_decref(root);
+    return status;
 }

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the commands and the API do to samples beside learning them. The store
+ * forgets in bulk by itself; it relabels one at a time, so relabelling many
+ * walks over a snapshot.
+ */
+#include "learn/bulk.h"
+
+#include <stdlib.h>
+
+bool nd_filter_matches(const struct nd_sample_filter *filter,
+                       const struct nd_sample_info *sample)
+{
+    return (filter->source < 0 || sample->source == (unsigned)filter->source) &&
+           (filter->label < 0 || sample->label == (unsigned)filter->label) &&
+           (filter->since_ms == 0 || sample->label_ms >= filter->since_ms) &&
+           (filter->until_ms == 0 || sample->label_ms < filter->until_ms);
+}
+
+static enum nd_status relabel_one(struct nd_store *store,
+                                  const struct nd_scope *scope,
+                                  const struct nd_bulk *bulk,
+                                  const struct nd_sample_info *sample,
+                                  struct nd_error *error,
+                                  struct nd_bulk_result *result)
+{
+    struct nd_claim claim = {(enum nd_class)bulk->label, ND_SOURCE_USER, 0};
+    struct nd_put_result put;
+    if (bulk->dry_run) {
+        result->changed += sample->label != claim.label;
+        result->unchanged += sample->label == claim.label;
+        return ND_OK;
+    }
+    enum nd_status status =
+        nd_store_relabel(store, scope, sample->identity, &claim, error, &put);
+    if (status == ND_OK) {
+        result->changed += put.outcome == ND_PUT_RELABELLED;
+        result->unchanged += put.outcome == ND_PUT_DUPLICATE;
+        result->refused += put.outcome == ND_PUT_REFUSED;
+    }
+    return status;
+}
+
+static enum nd_status relabel_many(struct nd_store *store,
+                                   const struct nd_scope *scope,
+                                   const struct nd_bulk *bulk,
+                                   struct nd_error *error,
+                                   struct nd_bulk_result *result)
+{
+    struct nd_snapshot snapshot;
+    enum nd_status status = nd_store_snapshot(store, scope, error, &snapshot);
+    if (status != ND_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < snapshot.count && status == ND_OK; i++) {
+        const struct nd_sample_info *sample = &snapshot.samples[i];
+        if (sample->label == (unsigned)bulk->label ||
+            !nd_filter_matches(&bulk->filter, sample)) {
+            continue;
+        }
+        status = relabel_one(store, scope, bulk, sample, error, result);
+        /* It went in the meantime: nothing to relabel. */
+        status = status == ND_NO_INPUT ? ND_OK : status;
+    }
+    free(snapshot.samples);
+    return status;
+}
+
+static enum nd_status change_one(struct nd_store *store,
+                                 const struct nd_scope *scope,
+                                 const struct nd_bulk *bulk,
+                                 struct nd_error *error,
+                                 struct nd_bulk_result *result)
+{
+    struct nd_sample_info sample;
+    bool existed = false;
+    enum nd_status status =
+        nd_store_find(store, scope, bulk->identity, error, &sample);
+    existed = status == ND_OK;
+    if (status == ND_OK && bulk->label >= 0) {
+        status = relabel_one(store, scope, bulk, &sample, error, result);
+        existed = status == ND_OK;
+    } else if (bulk->label < 0 && !bulk->dry_run &&
+               (status == ND_OK || status == ND_NO_INPUT)) {
+        status =
+            nd_store_forget(store, scope, bulk->identity, 0, error, &existed);
+    }
+    result->changed += bulk->label < 0 && existed;
+    result->absent += !existed;
+    return status == ND_NO_INPUT ? ND_OK : status;
+}
+
+enum nd_status nd_bulk_change(struct nd_store *store,
+                              const struct nd_scope *scope,
+                              const struct nd_bulk *bulk,
+                              struct nd_error *error,
+                              struct nd_bulk_result *result_r)
+{
+    struct nd_bulk_result result = {0};
+    enum nd_status status;
+    if (bulk->identity != NULL) {
+        status = change_one(store, scope, bulk, error, &result);
+    } else if (bulk->label >= 0) {
+        status = relabel_many(store, scope, bulk, error, &result);
+    } else {
+        status = nd_store_forget_matching(
+            store, scope, &bulk->filter, bulk->dry_run, error, &result.changed);
+    }
+    if (status == ND_OK) {
+        *result_r = result;
+    }
+    return status;
+}

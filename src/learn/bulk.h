@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Forgetting and relabelling samples that are stored, one by its identity or
+ * all that match a filter.
+ */
+#ifndef ND_LEARN_BULK_H
+#define ND_LEARN_BULK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "store/store.h"
+
+struct nd_bulk {
+    const uint8_t *identity; /* NULL: all that match filter */
+    struct nd_sample_filter filter;
+    int label;    /* the new one, as the user's word; -1: forget them */
+    bool dry_run; /* only count */
+};
+
+struct nd_bulk_result {
+    uint64_t changed, unchanged, refused, absent;
+};
+
+/* Whether a sample matches the filter, by the store's own rules. */
+bool nd_filter_matches(const struct nd_sample_filter *filter,
+                       const struct nd_sample_info *sample);
+
+/* Does it, and counts. Many are changed one after the other: what was changed
+ * before a failure stays so. The thread that owns the store's handle. */
+enum nd_status nd_bulk_change(struct nd_store *store,
+                              const struct nd_scope *scope,
+                              const struct nd_bulk *bulk,
+                              struct nd_error *error,
+                              struct nd_bulk_result *result_r) ND_MUST_CHECK;
+
+#endif
