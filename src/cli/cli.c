@@ -38,11 +38,11 @@ static const struct nd_option help_options[] = {
 const struct nd_command *const *nd_commands(size_t *count_r)
 {
     static const struct nd_command *const commands[] = {
-        &nd_command_learn,  &nd_command_forget,  &nd_command_relabel,
-        &nd_command_train,  &nd_command_score,   &nd_command_explain,
-        &nd_command_eval,   &nd_command_model,   &nd_command_status,
-        &nd_command_doctor, &nd_command_config,  &nd_command_rspamd,
-        &nd_command_bench,  &nd_command_version,
+        &nd_command_learn,  &nd_command_forget, &nd_command_relabel,
+        &nd_command_train,  &nd_command_score,  &nd_command_explain,
+        &nd_command_eval,   &nd_command_model,  &nd_command_status,
+        &nd_command_serve,  &nd_command_doctor, &nd_command_config,
+        &nd_command_rspamd, &nd_command_bench,  &nd_command_version,
     };
     *count_r = sizeof(commands) / sizeof(commands[0]);
     return commands;

@@ -64,6 +64,7 @@ extern const struct nd_command nd_command_model;
 extern const struct nd_command nd_command_relabel;
 extern const struct nd_command nd_command_rspamd;
 extern const struct nd_command nd_command_score;
+extern const struct nd_command nd_command_serve;
 extern const struct nd_command nd_command_status;
 extern const struct nd_command nd_command_train;
 extern const struct nd_command nd_command_version;

@@ -149,6 +149,28 @@ static enum nd_status add_rule(struct nd_config *config, const char *name,
                            : status;
 }
 
+void *nd_config_base(const struct nd_config *config, enum nd_section_id id)
+{
+    static const size_t offsets[ND_SECTION_RULE] = {
+        [ND_SECTION_GLOBAL] = offsetof(struct nd_config, global),
+        [ND_SECTION_LIMITS] = offsetof(struct nd_config, limits),
+        [ND_SECTION_SERVE] = offsetof(struct nd_config, serve),
+    };
+    return (char *)config + offsets[id];
+}
+
+/* A section that there is one of; what has no name of ours is the whole. */
+static enum nd_section_id find_single(const char *name)
+{
+    for (int id = ND_SECTION_GLOBAL + 1; id < ND_SECTION_RULE; id++) {
+        if (strcmp(name, nd_config_section((enum nd_section_id)id)->name) ==
+            0) {
+            return (enum nd_section_id)id;
+        }
+    }
+    return ND_SECTION_GLOBAL;
+}
+
 struct place {
     enum nd_section_id id;
     void *base;
@@ -158,14 +180,10 @@ struct place {
 static enum nd_status find_place(const cfg_t *section, struct place *place_r)
 {
     struct nd_config *config = parse.config;
-    if (strcmp(section->name, "limits") == 0) {
-        *place_r = (struct place){ND_SECTION_LIMITS, &config->limits,
-                                  &config->limits_origins};
-        return ND_OK;
-    }
     if (strcmp(section->name, "rule") != 0) {
-        *place_r = (struct place){ND_SECTION_GLOBAL, &config->global,
-                                  &config->global_origins};
+        enum nd_section_id id = find_single(section->name);
+        *place_r = (struct place){id, nd_config_base(config, id),
+                                  &config->origins[id]};
         return ND_OK;
     }
     struct nd_rule *rule = nd_config_rule(config, section->title);
@@ -298,27 +316,30 @@ static cfg_opt_t *declare_keys(enum nd_section_id id, size_t room_for_more)
 
 static int run_confuse(const char *text)
 {
-    cfg_opt_t *limits = declare_keys(ND_SECTION_LIMITS, 0);
-    cfg_opt_t *rule = declare_keys(ND_SECTION_RULE, 0);
-    cfg_opt_t *all = declare_keys(ND_SECTION_GLOBAL, 3);
+    cfg_opt_t *keys[ND_SECTION_COUNT_OF_THEM] = {NULL};
+    cfg_opt_t *all = declare_keys(ND_SECTION_GLOBAL, ND_SECTION_COUNT_OF_THEM);
     cfg_opt_t end_key = CFG_STR(END_KEY, NULL, CFGF_NODEFAULT);
     size_t next = nd_config_section(ND_SECTION_GLOBAL)->count;
-    cfg_opt_t limits_section = CFG_SEC("limits", limits, CFGF_NONE);
-    cfg_opt_t rule_section =
-        CFG_SEC("rule", rule, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
-    limits_section.validcb = section_given;
-    rule_section.validcb = section_given;
-    all[next] = limits_section;
-    all[next + 1] = rule_section;
-    all[next + 2] = end_key;
+    for (int id = ND_SECTION_GLOBAL + 1; id < ND_SECTION_COUNT_OF_THEM; id++) {
+        cfg_flag_t flags = id == ND_SECTION_RULE
+                               ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES
+                               : CFGF_NONE;
+        keys[id] = declare_keys((enum nd_section_id)id, 0);
+        cfg_opt_t section = CFG_SEC(
+            nd_config_section((enum nd_section_id)id)->name, keys[id], flags);
+        section.validcb = section_given;
+        all[next++] = section;
+    }
+    all[next] = end_key;
 
     cfg_t *confuse = cfg_init(all, CFGF_NONE);
     cfg_set_error_function(confuse, confuse_error);
     int result = cfg_parse_buf(confuse, text);
     cfg_free(confuse);
     free(all);
-    free(rule);
-    free(limits);
+    for (int id = 0; id < ND_SECTION_COUNT_OF_THEM; id++) {
+        free(keys[id]);
+    }
     return result;
 }
 
@@ -393,10 +414,10 @@ static enum nd_status parse_file(const char *path, struct nd_config *config,
 static enum nd_status load_into(struct nd_config *config, const char *path,
                                 struct nd_error *error)
 {
-    enum nd_status status =
-        set_defaults(ND_SECTION_GLOBAL, &config->global, error);
-    if (status == ND_OK) {
-        status = set_defaults(ND_SECTION_LIMITS, &config->limits, error);
+    enum nd_status status = ND_OK;
+    for (int id = 0; id < ND_SECTION_RULE && status == ND_OK; id++) {
+        enum nd_section_id section = (enum nd_section_id)id;
+        status = set_defaults(section, nd_config_base(config, section), error);
     }
     if (status == ND_OK && path != NULL) {
         config->path = nd_strdup(path);
@@ -412,8 +433,9 @@ enum nd_status nd_config_load(const char *path, struct nd_error *error,
                               struct nd_config **config_r)
 {
     struct nd_config *config = nd_calloc(1, sizeof(*config));
-    config->global_origins = make_origins(ND_SECTION_GLOBAL);
-    config->limits_origins = make_origins(ND_SECTION_LIMITS);
+    for (int id = 0; id < ND_SECTION_RULE; id++) {
+        config->origins[id] = make_origins((enum nd_section_id)id);
+    }
     enum nd_status status = load_into(config, path, error);
     if (status != ND_OK) {
         nd_config_destroy(&config);
@@ -443,10 +465,11 @@ void nd_config_destroy(struct nd_config **config)
     }
     free(old->rules);
     free(old->rule_origins);
-    nd_section_free(ND_SECTION_GLOBAL, &old->global);
-    nd_section_free(ND_SECTION_LIMITS, &old->limits);
-    free_origins(ND_SECTION_GLOBAL, &old->global_origins);
-    free_origins(ND_SECTION_LIMITS, &old->limits_origins);
+    for (int id = 0; id < ND_SECTION_RULE; id++) {
+        enum nd_section_id section = (enum nd_section_id)id;
+        nd_section_free(section, nd_config_base(old, section));
+        free_origins(section, &old->origins[id]);
+    }
     free(old->path);
     free(old);
     *config = NULL;
@@ -461,8 +484,9 @@ void nd_config_set_store(struct nd_config *config, const char *url,
         nd_config_section(ND_SECTION_GLOBAL);
     for (size_t i = 0; i < section->count; i++) {
         if (strcmp(section->keys[i].name, "store") == 0) {
-            free(config->global_origins.of[i]);
-            config->global_origins.of[i] = nd_strdup(origin);
+            struct nd_origins *origins = &config->origins[ND_SECTION_GLOBAL];
+            free(origins->of[i]);
+            origins->of[i] = nd_strdup(origin);
         }
     }
 }

@@ -12,8 +12,10 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "cli/config_keys.h"
 #include "learn/rule.h"
 #include "mail/message.h"
+#include "serve/serve.h"
 
 /* Keys that belong to no section. Strings are owned; NULL where not set. */
 struct nd_global {
@@ -33,11 +35,15 @@ struct nd_config {
     char *path; /* of the file; NULL without one */
     struct nd_global global;
     struct nd_mail_limits limits;
+    struct nd_serve_settings serve;
     struct nd_rule *rules; /* at least one: without a section, "default" */
     size_t rule_count;
-    struct nd_origins global_origins, limits_origins;
-    struct nd_origins *rule_origins; /* as many as rules */
+    struct nd_origins origins[ND_SECTION_RULE]; /* of single sections */
+    struct nd_origins *rule_origins;            /* as many as rules */
 };
+
+/* The struct of a section that there is one of, inside config. */
+void *nd_config_base(const struct nd_config *config, enum nd_section_id id);
 
 /* The defaults, and over them the file at path (NULL: no file). ND_CONFIG
  * names file and line; ND_NO_INPUT, ND_PERMISSION for the file itself. Not

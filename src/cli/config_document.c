@@ -114,9 +114,12 @@ static void print_example_key(const struct nd_key_info *key, const char *indent,
     nd_buffer_free(&text);
 }
 
-static const char *section_head(enum nd_section_id id)
+static void print_section_head(enum nd_section_id id, const char *rule,
+                               FILE *out)
 {
-    return id == ND_SECTION_LIMITS ? "limits {\n" : "rule default {\n";
+    bool is_rule = id == ND_SECTION_RULE;
+    fprintf(out, "%s%s%s {\n", nd_config_section(id)->name, is_rule ? " " : "",
+            is_rule ? rule : "");
 }
 
 void nd_config_write_example(FILE *out)
@@ -134,7 +137,7 @@ void nd_config_write_example(FILE *out)
         fputc('\n', out);
         if (!global) {
             print_comment(section->text, "", out);
-            fputs(section_head((enum nd_section_id)id), out);
+            print_section_head((enum nd_section_id)id, "default", out);
         }
         for (size_t i = 0; i < section->count; i++) {
             fputs(i > 0 ? "\n" : "", out);
@@ -238,20 +241,16 @@ static const char *origin_of(const struct visit *visit, size_t key)
 static void visit_section(const struct nd_config *config, size_t index,
                           struct visit *visit_r)
 {
-    switch (index) {
-    case 0:
-        *visit_r = (struct visit){ND_SECTION_GLOBAL, &config->global,
-                                  &config->global_origins, NULL};
-        break;
-    case 1:
-        *visit_r = (struct visit){ND_SECTION_LIMITS, &config->limits,
-                                  &config->limits_origins, NULL};
-        break;
-    default:
-        *visit_r = (struct visit){ND_SECTION_RULE, &config->rules[index - 2],
-                                  &config->rule_origins[index - 2],
-                                  config->rules[index - 2].name};
+    if (index < ND_SECTION_RULE) {
+        enum nd_section_id id = (enum nd_section_id)index;
+        *visit_r = (struct visit){id, nd_config_base(config, id),
+                                  &config->origins[id], NULL};
+        return;
     }
+    index -= ND_SECTION_RULE;
+    *visit_r =
+        (struct visit){ND_SECTION_RULE, &config->rules[index],
+                       &config->rule_origins[index], config->rules[index].name};
 }
 
 static void print_values(const struct visit *visit, FILE *out)
@@ -259,10 +258,9 @@ static void print_values(const struct visit *visit, FILE *out)
     const struct nd_section_info *section = nd_config_section(visit->id);
     const char *indent = visit->id == ND_SECTION_GLOBAL ? "" : "    ";
     struct nd_buffer text = {0};
-    if (visit->rule != NULL) {
-        fprintf(out, "\nrule %s {\n", visit->rule);
-    } else if (visit->id == ND_SECTION_LIMITS) {
-        fputs("\nlimits {\n", out);
+    if (visit->id != ND_SECTION_GLOBAL) {
+        fputc('\n', out);
+        print_section_head(visit->id, visit->rule, out);
     }
     for (size_t i = 0; i < section->count; i++) {
         nd_buffer_clear(&text);
@@ -278,7 +276,7 @@ static void print_values(const struct visit *visit, FILE *out)
 
 void nd_config_write_values(const struct nd_config *config, FILE *out)
 {
-    for (size_t i = 0; i < 2 + config->rule_count; i++) {
+    for (size_t i = 0; i < ND_SECTION_RULE + config->rule_count; i++) {
         struct visit visit;
         visit_section(config, i, &visit);
         print_values(&visit, out);
@@ -313,7 +311,8 @@ enum nd_status nd_config_write_json(const struct nd_config *config, FILE *out,
                                     struct nd_error *error)
 {
     enum nd_status status = ND_OK;
-    for (size_t i = 0; i < 2 + config->rule_count && status == ND_OK; i++) {
+    for (size_t i = 0;
+         i < ND_SECTION_RULE + config->rule_count && status == ND_OK; i++) {
         struct visit visit;
         visit_section(config, i, &visit);
         status = print_json_values(&visit, out, error);

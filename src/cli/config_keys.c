@@ -70,6 +70,48 @@ static const struct nd_key_info limit_keys[] = {
         "Links of a message that are kept."),
 };
 
+#define SERVE(field) AT(struct nd_serve_settings, field)
+
+static const struct nd_key_info serve_keys[] = {
+    KEY("listen", TEXT, ND_SERVE_LISTEN, 0, 0, SERVE(listen),
+        "Where the HTTP API is: HOST:PORT or unix:PATH, several separated by "
+        "blanks. The option --listen goes before it, and sockets from systemd "
+        "stand in for the default."),
+    KEY("token_file", TEXT, "", 0, 0, SERVE(token_file),
+        "A file of lines \"ROLE TOKEN\" (read, learn, admin), closed to "
+        "others. Without it nothing can be learned or changed over HTTP."),
+    KEY("user", TEXT, "", 0, 0, SERVE(user),
+        "Become this user once the sockets are open."),
+    KEY("roles", TEXT, "collect score train", 0, 0, SERVE(roles),
+        "What this host does: collect (take samples), score, train; separated "
+        "by blanks."),
+    KEY("spool", TEXT, "", 0, 0, SERVE(spool),
+        "A file for samples that wait while the store is away. Empty: they "
+        "are refused meanwhile."),
+    KEY("threads", COUNT, "0", 0, 256, SERVE(threads),
+        "Threads that serve connections. 0: as many as there are processors, "
+        "at least 4."),
+    KEY("connections", COUNT, "4096", 16, 1000000, SERVE(connections),
+        "Connections at once, for each address."),
+    KEY("max_body", SIZE, "64MiB", KIB, GIB, SERVE(max_body),
+        "Bytes of a request's body; more is answered with 413. Of a message "
+        "max_message bytes are kept, the rest is counted."),
+    KEY("request_time", DURATION, "30s", SECOND, HOUR, SERVE(request_time_ms),
+        "A request has to be there in full after this long, and its answer "
+        "taken."),
+    KEY("idle_time", DURATION, "60s", SECOND, HOUR, SERVE(idle_time_ms),
+        "A connection without a request is closed after this long."),
+    KEY("rate_limit", NUMBER, "0", 0, 1e9, SERVE(rate_limit),
+        "Requests a second of one client's address; more are answered with "
+        "429. 0: no limit."),
+    {"log", ND_KEY_CHOICE, "stderr", 0, 0, SERVE(log), 0,
+     "stderr journal syslog", "Where the log goes."},
+    {"log_level", ND_KEY_CHOICE, "info", 0, 0, SERVE(log_level), 0,
+     "error warning info debug", "The least weighty lines that are logged."},
+    KEY("log_scores", SWITCH, "false", 0, 0, SERVE(log_scores),
+        "Log a line for each verdict, at level info."),
+};
+
 static const struct nd_key_info rule_keys[] = {
     KEY("settings", NAME, "default", 0, 0, RULE(settings),
         "The name of the group of messages that the rule is for; groups share "
@@ -175,6 +217,8 @@ static const struct nd_section_info sections[ND_SECTION_COUNT_OF_THEM] = {
      "a message made to cost memory or time does not. A changed limit changes "
      "features: learn again afterwards.",
      limit_keys, LENGTH(limit_keys)},
+    {"serve", "The daemon, neurald serve (docs/api.md).", serve_keys,
+     LENGTH(serve_keys)},
     {"rule",
      "rule NAME { ... }: a network with its own settings. There may be "
      "several, and learn and train serve them all; score and explain take the "

@@ -75,6 +75,11 @@ static enum nd_status make_state_folder(struct nd_cli *cli)
     return status;
 }
 
+enum nd_status nd_session_make_folder(struct nd_cli *cli)
+{
+    return cli->config->global.store == NULL ? make_state_folder(cli) : ND_OK;
+}
+
 static enum nd_status open_store(struct nd_cli *cli, enum nd_session_mode mode,
                                  struct nd_session *session)
 {
@@ -84,8 +89,8 @@ static enum nd_status open_store(struct nd_cli *cli, enum nd_session_mode mode,
         .timeout_ms = cli->config->global.store_timeout_ms,
     };
     session->url = nd_session_url(cli->config);
-    if (mode == ND_SESSION_CREATE && cli->config->global.store == NULL) {
-        enum nd_status status = make_state_folder(cli);
+    if (mode == ND_SESSION_CREATE) {
+        enum nd_status status = nd_session_make_folder(cli);
         if (status != ND_OK) {
             return status;
         }

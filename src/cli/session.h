@@ -32,6 +32,10 @@ struct nd_session {
  * file. The caller frees it. */
 char *nd_session_url(const struct nd_config *config);
 
+/* Makes the user's state directory where the store is to be there; does nothing
+ * where another store is named. Errors in cli->error. */
+enum nd_status nd_session_make_folder(struct nd_cli *cli) ND_MUST_CHECK;
+
 /* A URL fit for people to see: a password in it is replaced by "***". The
  * caller frees it. */
 char *nd_session_shown_url(const char *url);

@@ -151,6 +151,13 @@ def test_the_documentation_is_what_the_program_says(neurald, arguments, file):
         f"write it anew: neurald {' '.join(arguments)} > {file}"
 
 
+def test_the_reference_of_the_api_is_what_the_program_says(neurald):
+    written = pathlib.Path(ROOT, "docs/api.md").read_text()
+    printed = neurald.ok("serve", "--reference").text
+    assert written.endswith("## Reference\n\n" + printed), \
+        "replace the end of docs/api.md by what serve --reference prints"
+
+
 @pytest.mark.parametrize("name", ["neurald.1", "neurald.conf.5"])
 def test_manual_pages_are_good_scdoc(name):
     page = pathlib.Path(ROOT, f"docs/man/{name}.scd").read_bytes()

@@ -148,17 +148,15 @@ static const char *other_value(const struct nd_key_info *key)
 static const void *base_of(const struct nd_config *config,
                            enum nd_section_id id)
 {
-    return id == ND_SECTION_GLOBAL   ? (const void *)&config->global
-           : id == ND_SECTION_LIMITS ? (const void *)&config->limits
-                                     : (const void *)&config->rules[0];
+    return id == ND_SECTION_RULE ? &config->rules[0]
+                                 : nd_config_base(config, id);
 }
 
 static const struct nd_origins *origins_of(const struct nd_config *config,
                                            enum nd_section_id id)
 {
-    return id == ND_SECTION_GLOBAL   ? &config->global_origins
-           : id == ND_SECTION_LIMITS ? &config->limits_origins
-                                     : &config->rule_origins[0];
+    return id == ND_SECTION_RULE ? &config->rule_origins[0]
+                                 : &config->origins[id];
 }
 
 /* Fields of changed that differ from standard, and that of the key alone. */
@@ -204,6 +202,17 @@ static const char *large_enough(const struct nd_key_info *key)
     return value;
 }
 
+/* The section's first line. */
+static const char *head_of(enum nd_section_id id)
+{
+    static char line[64];
+    (void)snprintf(line, sizeof(line), "%s%s\n", nd_config_section(id)->name,
+                   id == ND_SECTION_GLOBAL ? ""
+                   : id == ND_SECTION_RULE ? " default {"
+                                           : " {");
+    return line;
+}
+
 static void every_key_reaches_its_own_field(void **state)
 {
     struct nd_config *standard = NULL;
@@ -216,10 +225,7 @@ static void every_key_reaches_its_own_field(void **state)
             const struct nd_key_info *key = &section->keys[i];
             bool list = key->type == ND_KEY_TRUST;
             char *text = nd_sprintf(
-                "%s%s = %s\"%s\"%s\n%s",
-                s == ND_SECTION_LIMITS ? "limits {\n"
-                : s == ND_SECTION_RULE ? "rule default {\n"
-                                       : "\n",
+                "%s%s = %s\"%s\"%s\n%s", head_of((enum nd_section_id)s),
                 key->name, list ? "{" : "",
                 key->type == ND_KEY_DURATION && key->maximum < 7 * 60000
                     ? "7s"
@@ -251,14 +257,12 @@ static void every_bound_is_checked(void **state)
             }
             const char *unit = key->type == ND_KEY_DURATION ? "ms" : "";
             double step = key->type == ND_KEY_NUMBER ? 0.001 : 1;
-            const char *open = s == ND_SECTION_LIMITS ? "limits {"
-                               : s == ND_SECTION_RULE ? "rule r {"
-                                                      : "";
+            const char *open = head_of((enum nd_section_id)s);
             for (int side = 0; side < 2; side++) {
                 double value =
                     side == 0 ? key->minimum - step : key->maximum + step;
                 char *text =
-                    nd_sprintf("%s\n%s = %.16g%s\n%s\n", open, key->name, value,
+                    nd_sprintf("%s%s = %.16g%s\n%s\n", open, key->name, value,
                                unit, s == ND_SECTION_GLOBAL ? "" : "}");
                 refused(text, 2, key->name);
                 free(text);
@@ -315,7 +319,7 @@ static void the_option_goes_before_the_file(void **state)
     struct nd_config *config = loaded("store = \"sqlite:a\"\n");
     nd_config_set_store(config, "sqlite:b", "--store");
     assert_string_equal(config->global.store, "sqlite:b");
-    assert_string_equal(config->global_origins.of[0], "--store");
+    assert_string_equal(config->origins[ND_SECTION_GLOBAL].of[0], "--store");
     nd_config_destroy(&config);
 }
 
