@@ -65,6 +65,13 @@ bool nd_host_take_key(struct nd_host *host, struct nd_key *key_r)
     return has_key;
 }
 
+void nd_host_set_blind(struct nd_host *host, bool blind)
+{
+    (void)pthread_mutex_lock(&host->rules_lock);
+    host->blind = blind;
+    (void)pthread_mutex_unlock(&host->rules_lock);
+}
+
 void nd_host_keep_key(struct nd_host *host, const struct nd_key *key)
 {
     (void)pthread_mutex_lock(&host->rules_lock);

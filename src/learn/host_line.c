@@ -152,6 +152,9 @@ enum nd_status nd_host_line_note(struct nd_host_line *line,
     } else if (status == ND_OK) {
         line->failures = 0;
     }
+    if (status == ND_VERSION)
+        nd_host_set_blind(line->host,
+                          true); /* until the watcher knows better */
     if (!line->silent && !atomic_load(&line->host->interrupt))
         note_state(line, status, error != NULL ? error->text : "");
     return status;

@@ -224,6 +224,10 @@ bool nd_host_take_key(struct nd_host *host, struct nd_key *key_r);
 /* What an engine found to be the store's key becomes the host's. */
 void nd_host_keep_key(struct nd_host *host, const struct nd_key *key);
 
+/* Whether verdicts are "unsure" whatever the model says: the store is a later
+ * version's. */
+void nd_host_set_blind(struct nd_host *host, bool blind);
+
 /* Now by the store's clock, as far as it is known. */
 int64_t nd_host_now_ms(struct nd_host *host);
 

@@ -128,13 +128,6 @@ static void share(struct nd_host *host, const struct nd_engine *engine)
     (void)pthread_mutex_unlock(&host->rules_lock);
 }
 
-static void set_blind(struct nd_host *host, bool blind)
-{
-    (void)pthread_mutex_lock(&host->rules_lock);
-    host->blind = blind;
-    (void)pthread_mutex_unlock(&host->rules_lock);
-}
-
 /* Each rule by itself: what one fails at is no matter of the next, unless it is
  * the store that fails. */
 static enum nd_status refresh_rules(struct nd_host_line *line,
@@ -165,7 +158,7 @@ static void refresh_all(struct nd_host_line *line, struct nd_host_rules *rules)
         status = check_key(line, &error);
     if (status == ND_OK)
         status = refresh_rules(line, rules, &error);
-    set_blind(host, status == ND_VERSION);
+    nd_host_set_blind(host, status == ND_VERSION);
     if (status == ND_KEY)
         start_over(host, rules, error.text);
     else if (opened) /* else it is noted already */

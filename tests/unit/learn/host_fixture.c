@@ -69,6 +69,7 @@ static void take_event(const struct nd_host_event *event, void *context)
     struct host_fixture *fixture = context;
     (void)pthread_mutex_lock(&fixture->lock);
     fixture->events[event->kind]++;
+    fixture->told_ms[event->kind] = nd_clock_wall_ms();
     (void)snprintf(fixture->text[event->kind], ND_ERROR_BYTES, "%s",
                    event->text);
     (void)pthread_mutex_unlock(&fixture->lock);
@@ -115,12 +116,15 @@ void host_pause(int64_t pause_ms)
 void host_await(struct host_fixture *fixture, enum nd_host_event_kind kind,
                 size_t count)
 {
-    int64_t end_us = nd_clock_monotonic_us() + 20000000;
+    int64_t end_us = nd_clock_monotonic_us() + HOST_PATIENCE_US;
     while (host_events(fixture, kind) < count) {
         if (nd_clock_monotonic_us() > end_us) {
-            fail_msg("%zu events %s within 20 s, not %zu",
+            fail_msg("%zu events %s in time, not %zu; the last training: "
+                     "%zu begun, %zu ended: %s",
                      host_events(fixture, kind), nd_host_event_name(kind),
-                     count);
+                     count, host_events(fixture, ND_HOST_TRAINING_STARTED),
+                     host_events(fixture, ND_HOST_TRAINING_ENDED),
+                     fixture->text[ND_HOST_TRAINING_ENDED]);
         }
         host_pause(5);
     }
