@@ -242,6 +242,64 @@ static void an_import_is_refused_while_a_model_is_pinned(void **state)
                                       &suite->error, &generation));
 }
 
+#define HOUR_MS (INT64_C(3600) * 1000)
+
+static uint64_t expire(struct suite *suite, int64_t expire_ms)
+{
+    uint64_t count = 99;
+    suite_ok(suite, nd_store_model_expire(suite->store, &suite_scope, expire_ms,
+                                          &suite->error, &count));
+    return count;
+}
+
+static size_t count_models(struct suite *suite)
+{
+    struct nd_model_info *models;
+    size_t count = list(suite, &models);
+    free(models);
+    return count;
+}
+
+static void models_not_in_use_expire(void **state)
+{
+    struct suite *suite = *state;
+    struct nd_buffer read = {0};
+    assert_int_equal(expire(suite, 0), 0); /* nothing is there */
+    uint64_t first = suite_train(suite, "first");
+    if (!suite_backend_move_clock(100 * HOUR_MS))
+        skip();
+    assert_int_equal(expire(suite, HOUR_MS), 0); /* the live one never */
+    (void)suite_train(suite, "second");
+    /* it is old, but has been in use until now */
+    assert_int_equal(expire(suite, HOUR_MS), 0);
+    (void)suite_backend_move_clock(2 * HOUR_MS);
+    uint64_t live = suite_train(suite, "third");
+    assert_int_equal(expire(suite, HOUR_MS), 1);
+    assert_int_equal(expire(suite, HOUR_MS), 0);
+    assert_int_equal(count_models(suite), 2);
+    suite_fails(ND_NO_INPUT, nd_store_model_get(suite->store, &suite_scope,
+                                                first, &suite->error, &read));
+    assert_int_equal(expire(suite, 0), 1);
+    assert_int_equal(suite_current(suite).generation, live);
+    suite_ok(suite, nd_store_model_get(suite->store, &suite_scope, live,
+                                       &suite->error, &read));
+    assert_int_equal(read.length, 5);
+    nd_buffer_free(&read);
+}
+
+static void a_pinned_model_and_those_after_it_do_not_expire(void **state)
+{
+    struct suite *suite = *state;
+    (void)suite_train(suite, "first");
+    uint64_t second = suite_train(suite, "second");
+    (void)suite_train(suite, "third");
+    (void)pin(suite, second, true);
+    assert_int_equal(expire(suite, 0), 1);
+    assert_int_equal(count_models(suite), 2);
+    assert_int_equal(suite_current(suite).generation, second);
+    assert_true(suite_current(suite).pinned);
+}
+
 int suite_model_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +315,8 @@ int suite_model_tests(void)
         test(an_import_goes_live_with_a_number_of_its_own),
         test(an_import_repeated_gives_the_first_number),
         test(an_import_is_refused_while_a_model_is_pinned),
+        test(models_not_in_use_expire),
+        test(a_pinned_model_and_those_after_it_do_not_expire),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }
