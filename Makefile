@@ -28,6 +28,11 @@ fuzz:            ## each fuzz target for FUZZ_SECONDS (default 300)
 	@tools/install-dependencies check
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tools/check fuzz
 
+soak:            ## what takes too long for check: an hour of faults
+	@tools/install-dependencies check
+	@$(MAKE) --no-print-directory build/neurald
+	@tools/soak
+
 bench:           ## speed, beside the peers
 	@tools/install-dependencies bench
 	@$(MAKE) --no-print-directory build/neurald
@@ -40,4 +45,4 @@ format:          ## clang-format on every C file
 install: build/neurald  ## into the prefix, or under DESTDIR
 	@meson install -C build
 
-.PHONY: always help demo check sanitize fuzz bench format install
+.PHONY: always help demo check sanitize fuzz soak bench format install
