@@ -33,7 +33,9 @@ def find_lost(fleet, store):
 
 def check_samples(fleet, store):
     """With room for all: each is there under its last label, and once."""
-    for sample in find_lost(fleet, store):
+    lost = find_lost(fleet, store)
+    fleet.counts["put acknowledged, and lost"] += len(lost)
+    for sample in lost:
         yield f"sample {sample.number} was acknowledged and is lost"
     known = {sample.identity: sample for sample in fleet.samples.values()}
     for identity, label in store.samples.items():
