@@ -12,6 +12,7 @@
 #ifndef ND_STORE_BACKEND_H
 #define ND_STORE_BACKEND_H
 
+#include "store/image.h"
 #include "store/store.h"
 
 /* The start of every backend's own handle. */
@@ -165,6 +166,18 @@ struct nd_backend {
                                    const struct nd_scope *scope,
                                    int64_t expire_ms, struct nd_error *error,
                                    uint64_t *count_r);
+
+    /* its contents as records (image.h) */
+    enum nd_status (*image_read)(struct nd_store *store,
+                                 const struct nd_scope *scope,
+                                 enum nd_image_kind kind, uint64_t *cursor,
+                                 struct nd_arena *arena, struct nd_error *error,
+                                 const struct nd_image_record **records_r,
+                                 size_t *count_r);
+    enum nd_status (*image_write)(struct nd_store *store,
+                                  const struct nd_scope *scope,
+                                  const struct nd_image_record *records,
+                                  size_t count, struct nd_error *error);
 
     /* what people look at */
     enum nd_status (*count)(struct nd_store *store,

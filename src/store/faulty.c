@@ -45,6 +45,8 @@
     X(model_list)       \
     X(model_pin)        \
     X(model_expire)     \
+    X(image_read)       \
+    X(image_write)      \
     X(count)            \
     X(stats)            \
     X(journal)          \
@@ -376,6 +378,17 @@ FORWARD(model_expire,
         (struct nd_store * store, const struct nd_scope *scope,
          int64_t expire_ms, struct nd_error *error, uint64_t *count_r),
         (inner, scope, expire_ms, error, count_r))
+FORWARD(image_read,
+        (struct nd_store * store, const struct nd_scope *scope,
+         enum nd_image_kind kind, uint64_t *cursor, struct nd_arena *arena,
+         struct nd_error *error, const struct nd_image_record **records_r,
+         size_t *count_r),
+        (inner, scope, kind, cursor, arena, error, records_r, count_r))
+FORWARD(image_write,
+        (struct nd_store * store, const struct nd_scope *scope,
+         const struct nd_image_record *records, size_t count,
+         struct nd_error *error),
+        (inner, scope, records, count, error))
 FORWARD(count,
         (struct nd_store * store, const struct nd_scope *scope,
          enum nd_refusal reason, uint64_t add, struct nd_error *error),

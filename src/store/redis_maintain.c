@@ -78,6 +78,7 @@ static enum nd_status clean_piece(struct upkeep *upkeep,
     struct nd_redis_call call;
     const struct nd_redis_reply *reply;
     nd_redis_call_begin(&call, &upkeep->redis->base, ND_REDIS_MAINTAIN, scope);
+    call.looks = upkeep->dry_run;
     nd_redis_call_number(&call, upkeep->keep_ms);
     nd_redis_call_text(&call, upkeep->dry_run ? "1" : "0");
     nd_redis_call_number(&call, *bucket);

@@ -189,6 +189,19 @@ enum nd_status nd_redis_model_expire(struct nd_store *store,
                                      int64_t expire_ms, struct nd_error *error,
                                      uint64_t *count_r);
 
+/* redis_image.c */
+enum nd_status nd_redis_image_read(struct nd_store *store,
+                                   const struct nd_scope *scope,
+                                   enum nd_image_kind kind, uint64_t *cursor,
+                                   struct nd_arena *arena,
+                                   struct nd_error *error,
+                                   const struct nd_image_record **records_r,
+                                   size_t *count_r);
+enum nd_status nd_redis_image_write(struct nd_store *store,
+                                    const struct nd_scope *scope,
+                                    const struct nd_image_record *records,
+                                    size_t count, struct nd_error *error);
+
 /* redis_watch.c */
 enum nd_status nd_redis_wait_change(struct nd_store *store, int64_t timeout_ms,
                                     struct nd_error *error, bool *changed_r);

@@ -147,7 +147,7 @@ enum nd_status nd_redis_call_run(struct nd_redis_call *call,
                                  const struct nd_redis_reply **reply_r)
 {
     enum script_way way = scripts[call->script].way;
-    bool writes = does_write(way);
+    bool writes = does_write(way) && !call->looks;
     if (writes && call->store->read_only)
         return nd_fail(error, ND_PERMISSION,
                        "the store was opened to read only");

@@ -36,6 +36,7 @@ extern const size_t nd_redis_text_count;
     X(FORGET, "forget", "rspc", WRITE)                   \
     X(FORGET_MATCHING, "forget_matching", "rsp", WRITE)  \
     X(HOST_REPORT, "host_report", "rhc", LOCAL)          \
+    X(IMAGE_WRITE, "image_write", "rspmjebfc", WRITE)    \
     X(LEASE_ACQUIRE, "lease_acquire", "rsc", WRITE)      \
     X(LEASE_RELEASE, "lease_release", "rs", LOCAL)       \
     X(LEASE_RENEW, "lease_renew", "rs", LOCAL)           \
@@ -98,6 +99,7 @@ struct nd_redis_call {
     struct nd_redis_argument *arguments; /* in the store's scratch arena */
     size_t count, capacity;
     const char *rule;
+    bool looks; /* of a script that may write: told not to, this time */
 };
 
 /* Begins a call of script for scope; what was begun before is forgotten. */

@@ -168,6 +168,31 @@
                  " ORDER BY host")                                             \
     X(HOST_COUNT_OLD, "SELECT count(*) FROM host WHERE seen_ms <= ?1")         \
     X(HOST_DELETE_OLD, "DELETE FROM host WHERE seen_ms <= ?1")                 \
+    /* the whole store as records */                                           \
+    X(IMAGE_SCOPES, "SELECT rule, settings FROM scope"                         \
+                    " UNION SELECT rule, settings FROM profile"                \
+                    " ORDER BY 1, 2")                                          \
+    X(IMAGE_SAMPLES,                                                           \
+      "SELECT sequence, version, label, source, time_ms, label_ms, identity"   \
+      " FROM sample WHERE scope = ?1 ORDER BY identity LIMIT ?2 OFFSET ?3")    \
+    X(IMAGE_FATES,                                                             \
+      "SELECT fate, version, label, source, label_ms, ended_ms, identity"      \
+      " FROM fate WHERE scope = ?1 ORDER BY identity LIMIT ?2 OFFSET ?3")      \
+    X(IMAGE_JOURNAL,                                                           \
+      "SELECT time_ms, token, decision, holder, reason, figures, ending,"      \
+      " coalesce(digest, zeroblob(32)) FROM journal WHERE scope = ?1"          \
+      " ORDER BY id")                                                          \
+    X(IMAGE_PROFILE,                                                           \
+      "INSERT OR IGNORE INTO profile(rule, settings, digest, symbols,"         \
+      " used_ms, generation, used_order) VALUES(?1, ?2, ?3, ?4, ?5, ?6,"       \
+      " (SELECT coalesce(max(used_order), 0) + 1 FROM profile))")              \
+    X(IMAGE_MODEL,                                                             \
+      "INSERT OR IGNORE INTO model(scope, generation, digest, bytes,"          \
+      " published_ms, profile, origin) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")    \
+    X(IMAGE_ENTRY,                                                             \
+      "INSERT OR IGNORE INTO journal(scope, time_ms, token, ending,"           \
+      " decision, holder, reason, figures, digest)"                            \
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                           \
     /* the file */                                                             \
     X(FILE_BYTES, "SELECT page_count * page_size FROM pragma_page_count(),"    \
                   " pragma_page_size()")                                       \
