@@ -12,7 +12,6 @@
 #include "base/hash.h"
 #include "cli/command.h"
 #include "cli/manual.h"
-#include "cli/remote.h"
 
 static const struct nd_option global_options[] = {
     {"config", ND_OPTION_VALUE, "FILE", "read the configuration from FILE"},
@@ -22,13 +21,6 @@ static const struct nd_option global_options[] = {
     {"rule", ND_OPTION_VALUE, "NAME",
      "use this rule of the configuration (else all of them, or the first, as "
      "the command has it)"},
-    {"server", ND_OPTION_VALUE, "URL",
-     "ask a daemon instead of opening the store: unix:PATH or "
-     "http://HOST:PORT (learn, forget, relabel, score, explain, train, "
-     "status)"},
-    {"token-file", ND_OPTION_VALUE, "FILE",
-     "lines \"ROLE TOKEN\" (read, learn, admin): with --server the best of "
-     "them is sent, with serve they are what opens the API"},
     {"json", ND_OPTION_FLAG, NULL,
      "results as JSON, one object a line, and nothing else on standard output"},
     {"quiet", ND_OPTION_FLAG, NULL, "no progress and no remarks"},
@@ -46,11 +38,12 @@ static const struct nd_option help_options[] = {
 const struct nd_command *const *nd_commands(size_t *count_r)
 {
     static const struct nd_command *const commands[] = {
-        &nd_command_learn,  &nd_command_forget, &nd_command_relabel,
-        &nd_command_train,  &nd_command_score,  &nd_command_explain,
-        &nd_command_eval,   &nd_command_model,  &nd_command_status,
-        &nd_command_serve,  &nd_command_doctor, &nd_command_config,
-        &nd_command_rspamd, &nd_command_bench,  &nd_command_version,
+        &nd_command_learn,   &nd_command_forget, &nd_command_relabel,
+        &nd_command_train,   &nd_command_score,  &nd_command_explain,
+        &nd_command_eval,    &nd_command_model,  &nd_command_status,
+        &nd_command_serve,   &nd_command_store,  &nd_command_doctor,
+        &nd_command_config,  &nd_command_rspamd, &nd_command_bench,
+        &nd_command_version,
     };
     *count_r = sizeof(commands) / sizeof(commands[0]);
     return commands;
@@ -180,9 +173,6 @@ static enum nd_status run_command(struct nd_cli *cli,
     enum nd_status status = nd_hash_init(&cli->error);
     if (status == ND_OK) {
         status = load_config(cli, command);
-    }
-    if (status == ND_OK) {
-        status = nd_cli_check_server(cli, command);
     }
     if (status == ND_OK) {
         status = command->run(cli);

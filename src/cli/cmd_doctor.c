@@ -12,7 +12,11 @@
 #include "cli/command.h"
 #include "cli/doctor.h"
 
-static const struct nd_option options[] = {{0}};
+static const struct nd_option options[] = {
+    {"gc", ND_OPTION_FLAG, NULL,
+     "only list what nothing in the store reaches any more"},
+    {"drop", ND_OPTION_FLAG, NULL, "with --gc: drop it"},
+    {0}};
 
 void nd_doctor_tell(struct nd_doctor *doctor, enum nd_health health,
                     const char *check, const char *text, const char *remedy)
@@ -147,9 +151,16 @@ static void check_everything(struct nd_doctor *doctor)
 static enum nd_status run(struct nd_cli *cli)
 {
     struct nd_doctor doctor = {.cli = cli};
+    bool drop = nd_arguments_flag(cli->arguments, "drop");
     enum nd_status status = nd_cli_no_words(cli);
     if (status != ND_OK) {
         return status;
+    }
+    if (nd_arguments_flag(cli->arguments, "gc")) {
+        return nd_doctor_collect(cli, drop);
+    }
+    if (drop) {
+        return nd_fail(&cli->error, ND_USAGE, "--drop goes with --gc");
     }
     check_everything(&doctor);
     if (doctor.output != ND_OK) {
@@ -165,7 +176,7 @@ static enum nd_status run(struct nd_cli *cli)
 
 const struct nd_command nd_command_doctor = {
     .name = "doctor",
-    .usage = "",
+    .usage = "[--gc [--drop]]",
     .summary = "check that everything is as it has to be",
     .about =
         "Checks the processor's kernel, the key file, Postfix's milter "
@@ -173,7 +184,12 @@ const struct nd_command nd_command_doctor = {
         "its clock), and for each rule its lease, classes, share of autolearn, "
         "model and hosts. Each finding is ok, warn or fail, with a remedy. The "
         "exit status is 0 unless a check failed.\n"
-        "JSON, an object a finding: result, check, text, remedy.\n",
+        "With --gc it lists what nothing reaches any more: keys without an "
+        "index entry (Redis), and, older than 30 days, models that nothing "
+        "points to, tombstones, and reports of hosts. With --drop too it "
+        "goes.\n"
+        "JSON, an object a finding: result, check, text, remedy; with --gc: "
+        "found, dropped.\n",
     .options = options,
     .run = run,
 };

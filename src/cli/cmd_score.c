@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/reading.h"
-#include "cli/remote.h"
 #include "cli/score_headers.h"
 #include "cli/session.h"
 #include "cli/verdict.h"
@@ -28,17 +27,14 @@ static const struct nd_option options[] = {
 
 struct scoring {
     struct nd_cli *cli;
-    struct nd_session *session; /* NULL: a daemon is asked */
-    struct nd_remote *remote;
+    struct nd_session *session;
     uint64_t verdicts[3]; /* by exit status */
     bool told_no_model;
 };
 
 static void tell_no_model(struct scoring *run)
 {
-    const char *problem =
-        run->session != NULL ? nd_engine_model_problem(run->session->engines[0])
-                             : NULL;
+    const char *problem = nd_engine_model_problem(run->session->engines[0]);
     if (run->told_no_model) {
         return;
     }
@@ -51,44 +47,27 @@ static void tell_no_model(struct scoring *run)
     }
 }
 
-static enum nd_status tell_verdict(struct scoring *run,
-                                   const struct nd_item *item,
-                                   const struct nd_verdict *verdict)
+static enum nd_status score_item(struct scoring *run,
+                                 const struct nd_item *item)
 {
+    struct nd_verdict verdict;
     enum nd_status status = ND_OK;
-    run->verdicts[nd_verdict_exit(verdict->kind)]++;
-    if (verdict->generation == 0) {
+    nd_engine_score(run->session->engines[0], &item->message, item->scan,
+                    item->arena, &verdict);
+    run->verdicts[nd_verdict_exit(verdict.kind)]++;
+    if (verdict.generation == 0) {
         tell_no_model(run);
     }
     if (run->cli->json) {
         struct nd_json json = {0};
         nd_json_open(&json, NULL, '{');
-        nd_verdict_json(item->path, verdict, &json);
+        nd_verdict_json(item->path, &verdict, &json);
         nd_json_close(&json, '}');
         status = nd_json_line(&json, stdout, &run->cli->error);
         nd_json_free(&json);
     } else {
-        nd_verdict_print(item->path, verdict, stdout);
+        nd_verdict_print(item->path, &verdict, stdout);
     }
-    return status;
-}
-
-static enum nd_status score_item(struct scoring *run,
-                                 const struct nd_item *item)
-{
-    struct nd_verdict verdict;
-    json_t *answer = NULL;
-    enum nd_status status = ND_OK;
-    if (run->remote != NULL) {
-        status = nd_remote_score(run->remote, item, 0, &answer, &verdict);
-    } else {
-        nd_engine_score(run->session->engines[0], &item->message, item->scan,
-                        item->arena, &verdict);
-    }
-    if (status == ND_OK) {
-        status = tell_verdict(run, item, &verdict);
-    }
-    json_decref(answer);
     return status;
 }
 
@@ -133,9 +112,7 @@ static enum nd_status run_lines(struct nd_cli *cli, const char *const *paths,
     struct nd_scan_file *scans = NULL;
     enum nd_status status = nd_reading_scans(cli, &scans);
     if (status == ND_OK) {
-        status = nd_cli_is_remote(cli) ? nd_remote_open(cli, &run.remote)
-                                       : nd_session_open(cli, ND_SESSION_READ,
-                                                         true, &run.session);
+        status = nd_session_open(cli, ND_SESSION_READ, true, &run.session);
     }
     if (status == ND_OK) {
         status = score_paths(&run, paths, count, scans);
@@ -143,7 +120,6 @@ static enum nd_status run_lines(struct nd_cli *cli, const char *const *paths,
     if (status == ND_OK && nd_arguments_flag(cli->arguments, "exit-code")) {
         cli->exit_status = worst_exit(run.verdicts);
     }
-    nd_remote_close(&run.remote);
     nd_session_close(&run.session);
     nd_scan_file_close(&scans);
     return status;
@@ -200,7 +176,6 @@ const struct nd_command nd_command_score = {
         "JSON, a line a message: path, probability, verdict (spam, ham, "
         "unsure), symbol, weight, generation; also log_odds (calibrated).\n",
     .options = options,
-    .knows_server = true,
     .survives_config = survives_config,
     .run = run,
 };

@@ -20,6 +20,9 @@ static const struct nd_option options[] = {
     {"listen", ND_OPTION_LIST, "ADDRESS",
      "where the HTTP API is: HOST:PORT or unix:PATH, several if need be "
      "(" ND_SERVE_LISTEN ")"},
+    {"token-file", ND_OPTION_VALUE, "FILE",
+     "lines \"ROLE TOKEN\" (read, learn, admin); without it nothing can be "
+     "learned or changed over HTTP"},
     {"test-config", ND_OPTION_FLAG, NULL,
      "check configuration, addresses and tokens, and exit"},
     {"reference", ND_OPTION_FLAG, NULL,
@@ -121,9 +124,7 @@ static enum nd_status fill_plan(struct serving *serving, struct nd_error *error,
                  .rule_count = config->rule_count,
                  .key_file_key = serving->has_key ? &serving->key : NULL,
                  .spool = config->serve.spool},
-        .service = {.rules = config->rules,
-                    .rule_count = config->rule_count,
-                    .limits = config->limits,
+        .service = {.limits = config->limits,
                     .trust = config->global.trust,
                     .rate_limit = config->serve.rate_limit,
                     .max_body = (uint64_t)config->serve.max_body,
@@ -132,10 +133,6 @@ static enum nd_status fill_plan(struct serving *serving, struct nd_error *error,
         .create = true, .timeout_ms = config->global.store_timeout_ms};
     serving->url = nd_session_url(config);
     plan->host.store = serving->url;
-    char *shown = nd_session_shown_url(serving->url);
-    (void)snprintf(plan->service.store, sizeof(plan->service.store), "%s",
-                   shown);
-    free(shown);
     if (status == ND_OK) {
         status = nd_serve_roles(config->serve.roles, error, &plan->host.roles);
     }

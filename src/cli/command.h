@@ -32,7 +32,6 @@ struct nd_command {
     const struct nd_option *options;
     bool (*survives_config)(const struct nd_arguments *arguments);
     /* may be NULL; true: run even where the configuration is broken */
-    bool knows_server; /* can ask a daemon instead (remote.h) */
     enum nd_status (*run)(struct nd_cli *cli);
 };
 
@@ -67,6 +66,7 @@ extern const struct nd_command nd_command_rspamd;
 extern const struct nd_command nd_command_score;
 extern const struct nd_command nd_command_serve;
 extern const struct nd_command nd_command_status;
+extern const struct nd_command nd_command_store;
 extern const struct nd_command nd_command_train;
 extern const struct nd_command nd_command_version;
 

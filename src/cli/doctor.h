@@ -36,6 +36,9 @@ void nd_doctor_check_file(struct nd_doctor *doctor, const char *path);
 /* The open store: clock, integrity. */
 void nd_doctor_check_store(struct nd_doctor *doctor, struct nd_store *store);
 
+/* --gc: lists, or with drop drops, what nothing reaches. */
+enum nd_status nd_doctor_collect(struct nd_cli *cli, bool drop) ND_MUST_CHECK;
+
 /* One rule: lease, classes, autolearn, model, hosts, key. */
 void nd_doctor_check_rule(struct nd_doctor *doctor,
                           const struct nd_status_facts *facts);

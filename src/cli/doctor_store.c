@@ -44,9 +44,13 @@ static void tell_integrity(const char *line, void *context)
 {
     struct integrity *integrity = context;
     integrity->lines++;
+    if (strstr(line, "maxmemory-policy") != NULL) {
+        return; /* said below, and worse than a warning */
+    }
     nd_doctor_tell(integrity->doctor, ND_HEALTH_WARN, "integrity", line,
-                   "the daemon's clean-up takes care of what can be dropped; "
-                   "for damage put back a copy of the store");
+                   "the daemon's clean-up takes care of what can be dropped, "
+                   "or 'neurald doctor --gc --drop'; for damage put back a "
+                   "copy of the store");
 }
 
 static void check_integrity(struct nd_doctor *doctor, struct nd_store *store)
@@ -55,7 +59,12 @@ static void check_integrity(struct nd_doctor *doctor, struct nd_store *store)
     struct nd_error error = {0};
     enum nd_status status = nd_store_maintain(
         store, TOMBSTONES_MS, true, tell_integrity, &integrity, &error);
-    if (status != ND_OK) {
+    if (status == ND_CONFIG) {
+        nd_doctor_tell(doctor, ND_HEALTH_FAIL, "eviction", error.text,
+                       "CONFIG SET maxmemory-policy noeviction, and the same "
+                       "in redis.conf: a key that is evicted breaks leases "
+                       "and models");
+    } else if (status != ND_OK) {
         nd_doctor_tell(doctor, ND_HEALTH_FAIL, "integrity", error.text,
                        "put back a copy of the store, or move it away and "
                        "learn again");

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 COMMANDS = ["learn", "forget", "relabel", "train", "score", "explain", "eval",
-            "model", "status", "doctor", "config", "rspamd", "bench",
+            "model", "status", "store", "doctor", "config", "rspamd", "bench",
             "version"]
 
 
