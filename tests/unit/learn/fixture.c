@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -26,6 +27,12 @@ void must(enum nd_status status, const struct nd_error *error)
     if (status != ND_OK) {
         fail_msg("%s: %s", nd_status_text(status), error->text);
     }
+}
+
+static int64_t moved_clock(void *context)
+{
+    const struct fixture *fixture = context;
+    return nd_clock_wall_ms() + fixture->clock_change_ms;
 }
 
 int fixture_set_up(void **state)
@@ -40,11 +47,15 @@ int fixture_set_up(void **state)
     (void)snprintf(fixture->url, sizeof fixture->url, "sqlite:%s/store.db",
                    fixture->folder);
     nd_rule_init(&fixture->rule);
+    fixture->rule.families =
+        ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS | 1U << ND_FAMILY_WORDS;
     fixture->rule.seed = 11;
     fixture->rule.seeds = 1;
     fixture->rule.train_nice = 0;
     fixture->rule.lease_ms = 20000;
     fixture->arena = nd_arena_create(0);
+    fixture->backend = (struct nd_sqlite_options){.clock_ms = moved_clock,
+                                                  .clock_context = fixture};
     fixture->store = open_store(fixture);
     *state = fixture;
     return 0;
@@ -64,11 +75,12 @@ int fixture_tear_down(void **state)
     return result;
 }
 
-struct nd_store *open_store(const struct fixture *fixture)
+struct nd_store *open_store(struct fixture *fixture)
 {
     struct nd_store *store;
     struct nd_error error = {""};
-    struct nd_store_options options = {.create = true, .random_seed = 5};
+    struct nd_store_options options = {
+        .create = true, .random_seed = 5, .backend = &fixture->backend};
     must(nd_store_open(fixture->url, &options, &error, &store), &error);
     return store;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What tests of the engine start from: a store in a temporary folder, a rule
- * with short times, and made-up mail of two kinds.
+ * What tests of the engine start from: a store in a temporary folder on a
+ * clock that the test moves, a rule with short times and few features (a
+ * training with all of them takes eight times as long), and made-up mail of
+ * two kinds.
  */
 #ifndef ND_TEST_LEARN_FIXTURE_H
 #define ND_TEST_LEARN_FIXTURE_H
@@ -11,10 +13,13 @@
 #include <stdint.h>
 
 #include "learn/engine.h"
+#include "store/sqlite.h"
 
 struct fixture {
     char folder[64];
     char url[96];
+    int64_t clock_change_ms; /* of the store's clock from the machine's */
+    struct nd_sqlite_options backend;
     struct nd_store *store;
     struct nd_rule rule; /* change it before make_engine */
     struct nd_arena *arena;
@@ -32,8 +37,9 @@ int fixture_tear_down(void **state);
 /* Fails the test with the error's text unless status is ND_OK. */
 void must(enum nd_status status, const struct nd_error *error);
 
-/* A handle of its own on the fixture's store; the caller closes it. */
-struct nd_store *open_store(const struct fixture *fixture);
+/* A handle of its own on the fixture's store, on the same clock; the caller
+ * closes it. */
+struct nd_store *open_store(struct fixture *fixture);
 
 /* Makes the fixture's engine (again), with the rule as it is. */
 struct nd_engine *make_engine(struct fixture *fixture);

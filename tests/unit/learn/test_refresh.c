@@ -25,8 +25,7 @@ struct host {
     struct nd_engine *engine;
 };
 
-static struct host make_host(const struct fixture *fixture,
-                             const char *settings)
+static struct host make_host(struct fixture *fixture, const char *settings)
 {
     struct host host = {.store = open_store(fixture)};
     struct nd_error error = {""};

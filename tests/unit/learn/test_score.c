@@ -225,6 +225,7 @@ static void words_are_named_in_reasons(void **state)
     struct nd_verdict verdict;
     const struct nd_reason *reasons;
     size_t count, words = 0;
+    fixture->rule.families = ND_GROUP_ALL;
     teach(fixture);
     nd_engine_explain(fixture->engine,
                       make_message(fixture->arena, ND_SPAM, 999, 1), NULL, 50,
