@@ -157,6 +157,30 @@ def peak_of(process, seconds=60):
     return peak
 
 
+def children(process):
+    """Process ids of the children of a process."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == process.pid:
+                found.append(int(entry))
+    return found
+
+
+def trainer_of(process):
+    """The process id of the trainer child, once it runs."""
+    deadline = time.monotonic() + 20
+    while not children(process):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    return children(process)[0]
+
+
 def unprivileged(path):
     """Options that run the program as nobody where the test is root.
 

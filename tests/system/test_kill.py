@@ -8,32 +8,9 @@ import sqlite3
 import subprocess
 import time
 
-from conftest import fill_folder
+from conftest import fill_folder, trainer_of
 
 SLOW = "rule default { max_iterations = 4000\n seeds = 4\n lease = 5s }\n"
-
-
-def children(process):
-    """Process ids of the children of a process."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="ascii") as file:
-                    fields = file.read().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == process.pid:
-                found.append(int(entry))
-    return found
-
-
-def await_child(process):
-    deadline = time.monotonic() + 20
-    while not children(process):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    return children(process)[0]
 
 
 def is_gone(pid):
@@ -84,7 +61,7 @@ def test_a_killed_trainer_child_fails_the_training_alone(neurald, corpus,
     for _ in range(4):
         process = neurald.start("train", "--config", path,
                                 stderr=subprocess.PIPE)
-        child = await_child(process)
+        child = trainer_of(process)
         time.sleep(chance.uniform(0.0, 0.5))
         os.kill(child, signal.SIGKILL)
         _, err = process.communicate(timeout=30)
@@ -104,7 +81,7 @@ def test_a_killed_parent_takes_its_child_along(neurald, corpus, configured):
     for _ in range(3):
         process = neurald.start("train", "--config", path,
                                 stderr=subprocess.DEVNULL)
-        child = await_child(process)
+        child = trainer_of(process)
         time.sleep(chance.uniform(0.0, 0.5))
         process.kill()
         process.wait()
