@@ -137,48 +137,49 @@ def fill_folder(folder, label, numbers):
     return folder
 
 
-def peak_of(process, seconds=60):
-    """The peak memory in MiB of a process that runs until it ends.
+def children(pid):
+    """Process ids of the children that the main thread of a process has."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []  # it has just ended
+
+
+def high_water(pid):
+    """The peak memory in MiB of a running neurald; 0 where it has ended.
 
     What wait4 tells would count this test's own memory too, which the new
     process shares for a moment.
     """
-    peak, deadline = 0, time.monotonic() + seconds
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        ours = lines["Name"].strip() in ("neurald", "exe")
+        return int(lines["VmHWM"].split()[0]) / 1024 if ours else 0
+    except (OSError, KeyError):
+        return 0
+
+
+def peak_of(process, seconds=60):
+    """The peak memory in MiB of a process that runs until it ends, and that of
+    its trainer child."""
+    peaks, deadline = {}, time.monotonic() + seconds
     while process.poll() is None:
         assert time.monotonic() < deadline
-        try:
-            with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-                lines = dict(line.split(":", 1) for line in file)
-            if lines["Name"].strip().startswith("neurald"):
-                peak = max(peak, int(lines["VmHWM"].split()[0]) / 1024)
-        except (OSError, KeyError):
-            pass  # it has just ended
+        for pid in (process.pid, *children(process.pid)):
+            peaks[pid] = max(peaks.get(pid, 0), high_water(pid))
         time.sleep(0.001)
-    return peak
-
-
-def children(process):
-    """Process ids of the children of a process."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="ascii") as file:
-                    fields = file.read().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == process.pid:
-                found.append(int(entry))
-    return found
+    return sum(peaks.values())
 
 
 def trainer_of(process):
     """The process id of the trainer child, once it runs."""
     deadline = time.monotonic() + 20
-    while not children(process):
+    while not children(process.pid):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    return children(process)[0]
+    return children(process.pid)[0]
 
 
 def unprivileged(path):

@@ -164,6 +164,7 @@ def test_seeds_are_the_candidates_of_a_training(neurald, configured, corpus):
         path = neurald.home / f"{first}.db"
         path.write_bytes(neurald.store.read_bytes())
         config = configured(f"rule default {{ seed = {first}\n seeds = 8\n"
+                            "families = \"words\"\n"
                             "max_iterations = 1 }\n")
         told = neurald.ok("train", "--json", "--config", config, "--store",
                           path).json

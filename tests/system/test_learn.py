@@ -2,6 +2,7 @@
 """learn, forget, relabel, train and status: the store's accounts add up."""
 import json
 import mailbox
+import random
 import re
 import signal
 import stat
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import fill_folder, make_mail
+from conftest import fill_folder, make_mail, peak_of
 
 
 def status(neurald):
@@ -307,3 +308,27 @@ def test_learners_at_once_lose_nothing(neurald, tmp_path):
         processes.append(neurald.start("learn", "--quiet", "--spam", folder))
     assert [process.wait(60) for process in processes] == [0] * 4
     assert counts(neurald) == (120, 0)
+
+
+def test_a_corpus_is_trained_in_little_memory(neurald, configured, tmp_path):
+    """4,600 messages of 250 words each, of a vocabulary of 60,000."""
+    chance = random.Random(4606)
+    for label, first in (("spam", 0), ("ham", 20000)):
+        words = [f"{chance.randrange(1 << 30):x}" for _ in range(30000)]
+        with open(tmp_path / label, "wb") as box:
+            for number in range(first, first + 2300):
+                text = " ".join(chance.choices(words, k=250))
+                box.write(b"From a@b Thu Oct  1 10:00:00 2026\n" +
+                          make_mail(label, number) + text.encode() + b"\n\n")
+    process = neurald.start("learn", "--spam", tmp_path / "spam", "--ham",
+                            tmp_path / "ham", stderr=subprocess.DEVNULL)
+    assert peak_of(process) < 100
+    assert process.returncode == 0
+    config = configured("rule default { seeds = 1\n max_iterations = 1 }\n")
+    process = neurald.start("train", "--config", config,
+                            stderr=subprocess.DEVNULL)
+    assert 100 < peak_of(process, seconds=120) < 500
+    assert process.returncode == 0
+    told = neurald.ok("status", "--json").json
+    assert (told["spam"], told["ham"]) == (2300, 2300)
+    assert told["payload_bytes"] / 4600 > 1500
