@@ -36,9 +36,11 @@ static const char head[] =
     "  border-bottom: 1px solid var(--grid); vertical-align: top; }\n"
     "td.number, th.number { text-align: right;\n"
     "  font-variant-numeric: tabular-nums; }\n"
+    "td.number { white-space: nowrap; }\n"
     "tr.ours td { font-weight: 600; }\n"
     ".charts { display: grid; gap: 1em;\n"
-    "  grid-template-columns: repeat(auto-fit, minmax(24em, 1fr)); }\n"
+    "  grid-template-columns: repeat(auto-fit, minmax(min(24em, 100%), 1fr));\n"
+    "  }\n"
     "figure { margin: 0; } figcaption { font-size: .9em;\n"
     "  color: var(--soft); }\n"
     "svg { width: 100%; height: auto; } svg text { font-size: 12px;\n"
@@ -54,6 +56,12 @@ static const char head[] =
     "span.spam { color: var(--spam); } span.ham { color: var(--ham); }\n"
     ".soft { color: var(--soft); } .path { font-size: .85em;\n"
     "  overflow-wrap: anywhere; } td { overflow-wrap: anywhere; }\n"
+    "@media (max-width: 44em) { body { font-size: 14px; }\n"
+    "  th, td { padding-right: .5em; } .mistakes th { display: none; }\n"
+    "  .mistakes tr { display: block; padding: .4em 0;\n"
+    "  border-bottom: 1px solid var(--grid); }\n"
+    "  .mistakes td { display: inline-block; border: 0;\n"
+    "  padding: .1em .9em .1em 0; } }\n"
     "</style>\n</head>\n<body>\n";
 
 static void append_code_point(struct nd_buffer *html, uint32_t code)

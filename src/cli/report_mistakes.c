@@ -120,7 +120,8 @@ static void append_class(struct nd_cli *cli, struct nd_buffer *html,
     const struct nd_eval_outcome **worst =
         worst_of(input->result, label, &count);
     nd_buffer_printf(html,
-                     "<h2>%s that looked most like %s</h2>\n<table>\n"
+                     "<h2>%s that looked most like %s</h2>\n"
+                     "<table class=\"mistakes\">\n"
                      "<tr><th class=\"number\">probability of spam</th>"
                      "<th>verdict</th><th>subject</th>"
                      "<th>what weighed most, in log-odds</th></tr>\n",
