@@ -59,6 +59,10 @@ struct nd_engine {
     } borrowed;
 
     enum nd_training_stage stage;
+    /* Steps of real progress, over all trainings of this incarnation: a lease
+     * that could not be given back is taken up again by the next one, and the
+     * store expects more than it was told before. */
+    uint64_t progress;
 };
 
 /* A reference to the live model for as long as the caller needs it, or NULL.

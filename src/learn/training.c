@@ -26,13 +26,13 @@ enum nd_status nd_training_advance(struct nd_training *training,
 {
     struct nd_engine *engine = training->engine;
     int64_t now_us = nd_clock_monotonic_us();
-    training->counter++;
+    engine->progress++;
     if (now_us - training->renewed_us < engine->rule.lease_ms * 1000 / 4) {
         return ND_OK;
     }
     enum nd_status status =
         nd_store_lease_renew(engine->store, &engine->scope, &training->lease,
-                             training->counter, engine->rule.lease_ms, error);
+                             engine->progress, engine->rule.lease_ms, error);
     if (status == ND_OK) {
         training->renewed_us = now_us;
     }

@@ -22,7 +22,6 @@ struct nd_training {
 
     /* The right to train, and proof of life. */
     struct nd_lease lease;
-    uint64_t counter;               /* of real progress */
     int64_t started_us, renewed_us; /* monotonic */
     double done, loss;              /* as last told */
     const char *stage;

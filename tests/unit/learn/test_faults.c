@@ -155,6 +155,38 @@ static void seed_s10_every_failure_of_the_store_gives_the_lease_back(
     assert_true(train(fixture).generation > 1);
 }
 
+/* The lease of the first training cannot be given back, so the second has it
+ * still, and with it the progress that the first one told. */
+static void a_training_goes_on_from_the_progress_of_one_that_could_not_end(
+    void **state)
+{
+    struct fixture *fixture = *state;
+    struct nd_training_report report;
+    struct nd_error error = {""};
+    fixture->rule.lease_ms = 800;
+    fixture->rule.train_time_ms = 1500;
+    make_engine(fixture);
+    learn_both(fixture, 0, 60);
+    break_store(fixture, "training_finish@1=unavailable,"
+                         "training_finish@2=unavailable,"
+                         "training_finish@3=unavailable,"
+                         "training_finish@4=unavailable,"
+                         "training_finish@5=unavailable");
+    make_engine(fixture);
+    misbehave_like("busy");
+    enum nd_status first =
+        nd_engine_train(fixture->engine, true, NULL, NULL, &error, &report);
+    uint64_t kept = lease_token(fixture);
+    enum nd_status second =
+        nd_engine_train(fixture->engine, true, NULL, NULL, &error, &report);
+    misbehave_like(NULL);
+    assert_int_equal(first, ND_UNAVAILABLE);
+    assert_int_equal(kept, 1);
+    assert_int_equal(second, ND_OK);
+    assert_int_equal(report.decision, ND_DECISION_FAILED);
+    assert_idle(fixture);
+}
+
 static void a_store_that_is_away_does_not_stop_scoring(void **state)
 {
     struct fixture *fixture = *state;
@@ -186,6 +218,7 @@ int main(int argc, char **argv)
         TEST(lost_answers_while_training_publish_once),
         TEST(a_lost_answer_at_the_end_records_the_failure_once),
         TEST(seed_s10_every_failure_of_the_store_gives_the_lease_back),
+        TEST(a_training_goes_on_from_the_progress_of_one_that_could_not_end),
         TEST(a_store_that_is_away_does_not_stop_scoring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
