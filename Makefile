@@ -28,7 +28,7 @@ fuzz:            ## each fuzz target for FUZZ_SECONDS (default 300)
 	@tools/install-dependencies check
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tools/check fuzz
 
-soak:            ## what takes too long for check: an hour of faults
+soak:            ## what takes too long for check: faults, searches
 	@tools/install-dependencies check
 	@$(MAKE) --no-print-directory build/neurald
 	@tools/soak
