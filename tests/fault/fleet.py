@@ -117,6 +117,7 @@ class Fleet:
         self.samples = {}
         self.published = []  # (asked, answered, generation)
         self.counts = collections.Counter()
+        self.unsure = collections.Counter()  # acknowledged by a spool
         self.problems = []
         self.label_times = itertools.count(int(time.time() * 1000) - 3600000)
         self.stopping = False
@@ -212,22 +213,25 @@ class Fleet:
     async def forget(self, worker, sample):
         answer = await self.surely(worker, "forget", sample.number,
                                    next(self.label_times))
-        if answer not in ("forgot 0", "forgot 1"):
+        if answer not in ("forgot 0", "forgot 1", "forgot spooled"):
             self.problem(f"forget: {answer}")
             return
         if answer == "forgot 0" and sample.state == "stored" and \
                 self.plan.mode == "reservoir":
             self.problem(f"sample {sample.number} was lost before forgetting")
-        sample.state, sample.existed = "forgotten", answer[-1] == "1"
+        sample.state, sample.existed = "forgotten", answer == "forgot 1"
+        self.unsure["forgotten"] += answer == "forgot spooled"
         self.counts["forget acknowledged"] += 1
 
     async def relabel(self, worker, sample):
         label, label_ms = 1 - sample.label, next(self.label_times)
         answer = await self.surely(worker, "relabel", sample.number, label,
                                    label_ms)
-        if answer in ("relabelled relabelled", "relabelled duplicate"):
+        if answer in ("relabelled relabelled", "relabelled duplicate",
+                      "relabelled spooled"):
             sample.label, sample.label_ms = label, label_ms
-            sample.relabelled += 1
+            sample.relabelled += answer != "relabelled spooled"
+            self.unsure["relabelled"] += answer == "relabelled spooled"
             self.counts["relabel acknowledged"] += 1
         elif answer.startswith("failed NO_INPUT") and \
                 self.plan.mode == "balanced":

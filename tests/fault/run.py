@@ -35,6 +35,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 WORKER = pathlib.Path(os.environ.get(
     "FAULT_WORKER", ROOT / "build/tests/fault/fault_worker"))
 WORKERS, TRAINERS = 5, 2
+HOSTS = (1, 2)  # a trainer and a writer that are hosts, as the daemon is
 RUNS = (("single", "reservoir"), ("single", "balanced"),
         ("sentinel", "reservoir"), ("sentinel", "balanced"))
 LONG_GOAL = 20
@@ -108,9 +109,10 @@ async def read_scripts(folder):
     return scripts
 
 
-def command(url, spool, mode, lease=2000, limit=1000, pace=0, timeout=2000):
+def command(url, spool, mode, lease=2000, limit=1000, pace=0, timeout=2000,
+            kind="parts"):
     return [WORKER, url, str(spool), "short", str(lease), mode, str(limit),
-            str(pace), str(timeout)]
+            str(pace), str(timeout), kind]
 
 
 async def make_fleet(plan, seed, setup, hub, folder):
@@ -125,7 +127,8 @@ async def make_fleet(plan, seed, setup, hub, folder):
         url = store_url(plan, setup, hub, name)
         crew.workers.append(fleet.Worker(name, command(
             url, folder / f"{name}.spool", plan.mode, plan.lease_ms,
-            plan.limit, plan.pace_ms, plan.timeout_ms), seed))
+            plan.limit, plan.pace_ms, plan.timeout_ms,
+            "host" if number in HOSTS else "parts"), seed))
     for worker in crew.workers:
         await worker.start()
         await worker.ready

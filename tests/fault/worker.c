@@ -5,7 +5,10 @@
  * answers each with a line that begins with the request's number. It keeps no
  * ledger and judges nothing: the driver does, outside of neurald.
  *
- *     fault_worker URL SPOOL RULE LEASE_MS MODE LIMIT PACE_MS TIMEOUT_MS
+ *     fault_worker URL SPOOL RULE LEASE_MS MODE LIMIT PACE_MS TIMEOUT_MS KIND
+ *
+ * KIND is "host" for one that works through a host (learn/host.h), as the
+ * daemon does, and "parts" for one that calls store, spool and engine itself.
  */
 #include "worker.h"
 
@@ -19,7 +22,7 @@
 #include "learn/trainer.h"
 
 #define LINE_BYTES 65536
-#define ARGUMENTS 9
+#define ARGUMENTS 10
 
 void worker_answer(const char *number, const char *format, ...)
 {
@@ -126,8 +129,12 @@ static void serve(struct worker *worker)
         line[strcspn(line, "\n")] = '\0';
         const char *number = strsep(&rest, " ");
         const char *command = strsep(&rest, " ");
-        if (command != NULL && !worker_write(worker, number, command, rest) &&
-            !worker_look(worker, number, command))
+        bool done = command == NULL ||
+                    (worker->host != NULL
+                         ? worker_host_write(worker, number, command, rest)
+                         : worker_write(worker, number, command, rest) ||
+                               worker_look(worker, number, command));
+        if (!done)
             worker_answer(number, "failed USAGE no such request");
     }
 }
@@ -146,13 +153,15 @@ int main(int count, char **arguments)
     enum nd_status status = nd_hash_init(&worker.error);
     if (status == ND_OK)
         status =
-            open_all(&worker, arguments[1], arguments[2], atoll(arguments[8]));
+            (strcmp(arguments[9], "host") == 0 ? worker_host_open : open_all)(
+                &worker, arguments[1], arguments[2], atoll(arguments[8]));
     if (status == ND_OK) {
         worker_answer("0", "ready");
         serve(&worker);
     } else {
         worker_answer_failure(&worker, "0", status);
     }
+    nd_host_stop(&worker.host);
     nd_engine_destroy(&worker.engine);
     nd_store_close(&worker.store);
     nd_spool_close(&worker.spool);

@@ -14,16 +14,49 @@
 #include "store/sample.h"
 #include "worker.h"
 
-#define FEATURES 9
-
 /* ---- samples ---- */
 
-/* The identity that the driver computes too. */
-static void identify(uint32_t number, uint8_t identity_r[ND_IDENTITY_BYTES])
+void worker_identify(const char *number, uint8_t identity_r[ND_IDENTITY_BYTES])
 {
+    uint32_t value = (uint32_t)strtoul(number, NULL, 10);
     uint8_t digest[ND_DIGEST_BYTES];
-    nd_digest(&number, sizeof(number), NULL, digest);
+    nd_digest(&value, sizeof(value), NULL, digest);
     memcpy(identity_r, digest, ND_IDENTITY_BYTES);
+}
+
+/* Some of count features. Those of spam lie higher, so that there is something
+ * to learn. */
+static uint32_t draw_features(struct nd_random *random, uint32_t count,
+                              const double chances[2],
+                              uint32_t chosen_r[WORKER_FEATURES])
+{
+    uint32_t chosen = 0;
+    for (uint32_t i = 0; i < count && chosen < WORKER_FEATURES; i++) {
+        if (nd_random_unit(random) < chances[i >= count / 2])
+            chosen_r[chosen++] = i;
+    }
+    return chosen;
+}
+
+/* A number's features are always the same. One in 16 could be of either class:
+ * those are relabelled, and since that changes nothing of what there is to
+ * learn, a new model stays as good as the live one. */
+void worker_read_sample(char *word, struct worker_sample *sample_r)
+{
+    static const double ways[3][2] = {{0.4, 0.03}, {0.03, 0.4}, {0.2, 0.2}};
+    const char *digits = strsep(&word, ":");
+    uint32_t number = (uint32_t)strtoul(digits, NULL, 10);
+    const double *chances = ways[number % 16 == 0 ? 2 : number % 2];
+    struct nd_random random;
+    nd_random_seed(&random, number);
+    worker_identify(digits, sample_r->identity);
+    sample_r->label = atoi(strsep(&word, ":")) != 0 ? ND_SPAM : ND_HAM;
+    sample_r->label_ms = atoll(strsep(&word, ":"));
+    sample_r->families = (uint32_t)atoi(word);
+    sample_r->count[0] =
+        draw_features(&random, WORKER_SYMBOLS, chances, sample_r->chosen[0]);
+    sample_r->count[1] =
+        draw_features(&random, WORKER_METATOKENS, chances, sample_r->chosen[1]);
 }
 
 static int by_slot(const void *one, const void *other)
@@ -32,63 +65,37 @@ static int by_slot(const void *one, const void *other)
     return (*a > *b) - (*a < *b);
 }
 
-/* Some slots of count. Those of spam lie higher, so that there is something to
- * learn. */
-static uint32_t draw_slots(struct nd_random *random, const uint32_t *slots,
-                           uint32_t count, const double chances[2],
-                           uint32_t chosen_r[FEATURES])
+static enum nd_status read_sample(struct worker *worker, char *word,
+                                  struct nd_buffer *payload,
+                                  struct nd_sample_put *put_r)
 {
-    uint32_t chosen = 0;
-    for (uint32_t i = 0; i < count && chosen < FEATURES; i++) {
-        if (nd_random_unit(random) < chances[i >= count / 2])
-            chosen_r[chosen++] = slots[i];
+    struct worker_sample sample;
+    uint32_t slots[2][WORKER_FEATURES];
+    worker_read_sample(word, &sample);
+    for (int family = 0; family < 2; family++) {
+        const uint32_t *given =
+            worker->slots + (family == 0 ? 0 : WORKER_SYMBOLS);
+        for (uint32_t i = 0; i < sample.count[family]; i++)
+            slots[family][i] = given[sample.chosen[family][i]];
+        qsort(slots[family], sample.count[family], sizeof(uint32_t), by_slot);
     }
-    qsort(chosen_r, chosen, sizeof(*chosen_r), by_slot);
-    return chosen;
-}
-
-/* Sample number: always the same, with the families asked for. One in 16 could
- * be of either class: those are relabelled, and since that changes nothing of
- * what there is to learn, a new model stays as good as the live one. */
-static enum nd_status make_sample(struct worker *worker, uint32_t number,
-                                  uint32_t families, struct nd_buffer *payload,
-                                  struct nd_sample_put *sample)
-{
-    struct nd_random random;
-    uint32_t symbols[FEATURES], facts[FEATURES];
-    static const double ways[3][2] = {{0.4, 0.03}, {0.03, 0.4}, {0.2, 0.2}};
-    const double *chances = ways[number % 16 == 0 ? 2 : number % 2];
-    nd_random_seed(&random, number);
     struct nd_section sections[2] = {
-        {ND_FAMILY_SYMBOLS, 0, symbols, NULL},
-        {ND_FAMILY_METATOKENS, 0, facts, NULL},
+        {ND_FAMILY_SYMBOLS, sample.count[0], slots[0], NULL},
+        {ND_FAMILY_METATOKENS, sample.count[1], slots[1], NULL},
     };
-    sections[0].count =
-        draw_slots(&random, worker->slots, WORKER_SYMBOLS, chances, symbols);
-    sections[1].count = draw_slots(&random, worker->slots + WORKER_SYMBOLS,
-                                   WORKER_METATOKENS, chances, facts);
     _Static_assert(ND_FAMILY_SYMBOLS < ND_FAMILY_METATOKENS, "ascending");
-    identify(number, sample->identity);
-    sample->source = ND_SOURCE_USER;
-    sample->registry_length = worker->registry_length;
-    memcpy(sample->registry_digest, worker->registry_digest, ND_DIGEST_BYTES);
-    return nd_sample_encode(sections, families > 1 ? 2 : 1, payload,
+    *put_r = (struct nd_sample_put){.label = sample.label,
+                                    .source = ND_SOURCE_USER,
+                                    .label_ms = sample.label_ms,
+                                    .time_ms = sample.label_ms,
+                                    .registry_length = worker->registry_length};
+    memcpy(put_r->identity, sample.identity, ND_IDENTITY_BYTES);
+    memcpy(put_r->registry_digest, worker->registry_digest, ND_DIGEST_BYTES);
+    return nd_sample_encode(sections, sample.families > 1 ? 2 : 1, payload,
                             &worker->error);
 }
 
-/* "NUMBER:LABEL:LABEL_MS:FAMILIES" */
-static enum nd_status read_sample(struct worker *worker, char *word,
-                                  struct nd_buffer *payload,
-                                  struct nd_sample_put *sample)
-{
-    uint32_t number = (uint32_t)strtoul(strsep(&word, ":"), NULL, 10);
-    sample->label = atoi(strsep(&word, ":")) != 0 ? ND_SPAM : ND_HAM;
-    sample->label_ms = atoll(strsep(&word, ":"));
-    sample->time_ms = sample->label_ms;
-    return make_sample(worker, number, (uint32_t)atoi(word), payload, sample);
-}
-
-static const char *outcome_word(const struct nd_put_result *result)
+const char *worker_outcome(const struct nd_put_result *result)
 {
     static const char *const words[] = {"stored", "replaced", "relabelled",
                                         "merged", "duplicate"};
@@ -145,7 +152,7 @@ static void answer_put(struct worker *worker, const char *number,
     size_t length = 0;
     for (size_t i = 0; i < count; i++)
         length += (size_t)snprintf(words + length, sizeof(words) - length,
-                                   " %s", outcome_word(&results[i]));
+                                   " %s", worker_outcome(&results[i]));
     worker_answer(number, "put%s", words);
 }
 
@@ -175,7 +182,7 @@ static void forget(struct worker *worker, const char *number, char *rest)
 {
     uint8_t identity[ND_IDENTITY_BYTES];
     bool existed = false;
-    identify((uint32_t)strtoul(strsep(&rest, " "), NULL, 10), identity);
+    worker_identify(strsep(&rest, " "), identity);
     enum nd_status status =
         nd_store_forget(worker->store, &worker->scope, identity, atoll(rest),
                         &worker->error, &existed);
@@ -190,7 +197,7 @@ static void relabel(struct worker *worker, const char *number, char *rest)
 {
     uint8_t identity[ND_IDENTITY_BYTES];
     struct nd_put_result result;
-    identify((uint32_t)strtoul(strsep(&rest, " "), NULL, 10), identity);
+    worker_identify(strsep(&rest, " "), identity);
     struct nd_claim claim = {.source = ND_SOURCE_USER};
     claim.label = atoi(strsep(&rest, " ")) != 0 ? ND_SPAM : ND_HAM;
     claim.label_ms = atoll(rest);
@@ -198,7 +205,7 @@ static void relabel(struct worker *worker, const char *number, char *rest)
         nd_store_relabel(worker->store, &worker->scope, identity, &claim,
                          &worker->error, &result);
     if (status == ND_OK)
-        worker_answer(number, "relabelled %s", outcome_word(&result));
+        worker_answer(number, "relabelled %s", worker_outcome(&result));
     else
         worker_answer_failure(worker, number, status);
 }
