@@ -7,6 +7,7 @@
 #include "learn/bulk.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool nd_filter_matches(const struct nd_sample_filter *filter,
                        const struct nd_sample_info *sample)
@@ -15,6 +16,33 @@ bool nd_filter_matches(const struct nd_sample_filter *filter,
            (filter->label < 0 || sample->label == (unsigned)filter->label) &&
            (filter->since_ms == 0 || sample->label_ms >= filter->since_ms) &&
            (filter->until_ms == 0 || sample->label_ms < filter->until_ms);
+}
+
+void nd_bulk_add(struct nd_bulk_result *result, const struct nd_put_result *put)
+{
+    result->changed += put->outcome == ND_PUT_RELABELLED;
+    result->unchanged += put->outcome == ND_PUT_DUPLICATE;
+    result->refused += put->outcome == ND_PUT_REFUSED;
+    result->reasons[put->reason] += put->outcome == ND_PUT_REFUSED;
+    result->known = true;
+    result->count[ND_HAM] = put->count[ND_HAM];
+    result->count[ND_SPAM] = put->count[ND_SPAM];
+}
+
+void nd_bulk_sum(struct nd_bulk_result *sum,
+                 const struct nd_bulk_result *result)
+{
+    sum->changed += result->changed;
+    sum->unchanged += result->unchanged;
+    sum->refused += result->refused;
+    sum->absent += result->absent;
+    for (int i = 0; i < ND_REFUSAL_COUNT; i++) {
+        sum->reasons[i] += result->reasons[i];
+    }
+    if (result->known) {
+        sum->known = true;
+        memcpy(sum->count, result->count, sizeof(sum->count));
+    }
 }
 
 static enum nd_status relabel_one(struct nd_store *store,
@@ -34,9 +62,7 @@ static enum nd_status relabel_one(struct nd_store *store,
     enum nd_status status =
         nd_store_relabel(store, scope, sample->identity, &claim, error, &put);
     if (status == ND_OK) {
-        result->changed += put.outcome == ND_PUT_RELABELLED;
-        result->unchanged += put.outcome == ND_PUT_DUPLICATE;
-        result->refused += put.outcome == ND_PUT_REFUSED;
+        nd_bulk_add(result, &put);
     }
     return status;
 }

@@ -21,7 +21,18 @@ struct nd_bulk {
 
 struct nd_bulk_result {
     uint64_t changed, unchanged, refused, absent;
+    uint64_t reasons[ND_REFUSAL_COUNT]; /* of the refused */
+    bool known;                         /* count is: samples now, by class */
+    uint64_t count[2];
 };
+
+/* Adds what a relabelling of one sample came to. */
+void nd_bulk_add(struct nd_bulk_result *result,
+                 const struct nd_put_result *put);
+
+/* Adds up; the newer count of samples stays. */
+void nd_bulk_sum(struct nd_bulk_result *sum,
+                 const struct nd_bulk_result *result);
 
 /* Whether a sample matches the filter, by the store's own rules. */
 bool nd_filter_matches(const struct nd_sample_filter *filter,

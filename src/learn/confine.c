@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The trainer child reads what strangers' mail was turned into, so it works
- * without a way out: an allow-list of system calls (seccomp), Landlock where
- * the kernel has it, limits on memory and processor. Calls outside the list
- * fail instead of killing, since C libraries differ in what they try first.
- * Wall-clock limits are the parent's (trainer.c).
+ * The trainer child reads what strangers' mail was turned into, and the
+ * milter's worker that mail itself, so they work without a way out: an
+ * allow-list of system calls (seccomp), Landlock where the kernel has it,
+ * limits on memory and processor. Calls outside the list fail instead of
+ * killing, since C libraries differ in what they try first. Wall-clock limits
+ * are the parent's (trainer.c).
  */
 #include "learn/confine.h"
 
 #include <errno.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,22 +36,27 @@
 #define MEMORY_IS_SHADOWED false
 #endif
 
+enum nd_status nd_confine_begin_worker(int first_closed, struct nd_error *error)
+{
+    struct rlimit none = {0, 0};
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        setrlimit(RLIMIT_CORE, &none) != 0) {
+        return nd_fail_errno(error, "the process cannot confine itself");
+    }
+    (void)close_range((unsigned)first_closed, ~0U, 0);
+    return ND_OK;
+}
+
 enum nd_status nd_confine_begin(long parent, struct nd_error *error)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        prctl(PR_SET_DUMPABLE, 0) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
         return nd_fail_errno(error, "the trainer child cannot confine itself");
     }
     if (parent != 0 && getppid() != parent) {
         return nd_fail(error, ND_CANCELLED, "the trainer is gone");
     }
-    (void)close_range(STDERR_FILENO + 1, ~0U, 0);
-    struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) != 0) {
-        return nd_fail_errno(error, "the trainer child cannot confine itself");
-    }
-    return ND_OK;
+    return nd_confine_begin_worker(STDERR_FILENO + 1, error);
 }
 
 /* A name and a number, so that there are few parameters. */
@@ -161,17 +169,42 @@ static const int allowed_calls[] = {
     SCMP_SYS(ppoll),
 };
 
-static int allow_calls(scmp_filter_ctx filter)
+/* What libmilter and the link need beside that. */
+static const int server_calls[] = {
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(listen),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(dup3),
+    SCMP_SYS(pipe),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(rseq),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rt_sigtimedwait),
+};
+
+static int allow_list(scmp_filter_ctx filter, const int *calls, size_t count)
 {
-    for (size_t i = 0; i < sizeof allowed_calls / sizeof allowed_calls[0];
-         i++) {
-        int result =
-            seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
-        if (result != 0) {
-            return result;
-        }
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     }
-    /* Memory, but none that can be executed. */
+    return result;
+}
+
+/* Memory, but none that can be executed. */
+static int allow_memory(scmp_filter_ctx filter)
+{
     int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (result == 0) {
@@ -181,14 +214,49 @@ static int allow_calls(scmp_filter_ctx filter)
     return result;
 }
 
-enum nd_status nd_confine_lock(struct nd_error *error)
+/* Threads, no processes. The flags of clone3 lie in memory, where a filter
+ * cannot see them: the C library falls back to clone where there is none. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+    const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;
+    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+    if (result == 0) {
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
+                                  SCMP_SYS(clone3), 0);
+    }
+    if (result == 0) {
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair),
+                                  1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+    }
+    return result;
+}
+
+static int add_rules(scmp_filter_ctx filter, bool is_server)
+{
+    int result = allow_list(filter, allowed_calls,
+                            sizeof allowed_calls / sizeof allowed_calls[0]);
+    if (result == 0) {
+        result = allow_memory(filter);
+    }
+    if (result == 0 && is_server) {
+        result = allow_list(filter, server_calls,
+                            sizeof server_calls / sizeof server_calls[0]);
+    }
+    if (result == 0 && is_server) {
+        result = allow_threads(filter);
+    }
+    return result;
+}
+
+static enum nd_status lock(bool is_server, struct nd_error *error)
 {
     deny_files();
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (filter == NULL) {
         return nd_fail(error, ND_OS, "no filter of system calls can be made");
     }
-    int result = allow_calls(filter);
+    int result = add_rules(filter, is_server);
     if (result == 0) {
         result = seccomp_load(filter);
     }
@@ -197,8 +265,18 @@ enum nd_status nd_confine_lock(struct nd_error *error)
         errno = -result;
         (void)nd_fail_errno(error,
                             "the kernel does not filter system calls (seccomp),"
-                            " which the trainer needs");
+                            " which this process needs");
         return ND_OS;
     }
     return ND_OK;
+}
+
+enum nd_status nd_confine_lock(struct nd_error *error)
+{
+    return lock(false, error);
+}
+
+enum nd_status nd_confine_lock_worker(struct nd_error *error)
+{
+    return lock(true, error);
 }

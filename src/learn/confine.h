@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Confinement: what the trainer's child gives up before it reads a sample.
- * docs/learning.md says the same to administrators.
+ * Confinement: what the trainer's child gives up before it reads a sample, and
+ * the milter's worker before it reads mail. docs/learning.md and docs/milter.md
+ * say the same to administrators.
  */
 #ifndef ND_LEARN_CONFINE_H
 #define ND_LEARN_CONFINE_H
@@ -17,6 +18,11 @@
 enum nd_status nd_confine_begin(long parent,
                                 struct nd_error *error) ND_MUST_CHECK;
 
+/* The same for a worker that ends by itself when its parent does: it keeps the
+ * descriptors below first_closed. */
+enum nd_status nd_confine_begin_worker(int first_closed,
+                                       struct nd_error *error) ND_MUST_CHECK;
+
 /* Limits of memory (data and heap) and processor time; 0: none. nice is added
  * to the process's own. */
 enum nd_status nd_confine_limits(uint64_t memory_bytes, uint64_t cpu_seconds,
@@ -30,5 +36,11 @@ enum nd_status nd_confine_limits(uint64_t memory_bytes, uint64_t cpu_seconds,
  * kernel has it, denies every file and TCP port a second time. ND_OS where the
  * kernel cannot filter system calls. One thread; for good. */
 enum nd_status nd_confine_lock(struct nd_error *error) ND_MUST_CHECK;
+
+/* The same for a server with threads: beside that, connections of sockets that
+ * are open are accepted and used, threads are started, and unix sockets are
+ * made in pairs, which lead nowhere else. Any number of threads that are
+ * started later. */
+enum nd_status nd_confine_lock_worker(struct nd_error *error) ND_MUST_CHECK;
 
 #endif

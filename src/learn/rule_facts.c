@@ -4,6 +4,30 @@
  */
 #include "learn/rule_facts.h"
 
+#include <string.h>
+
+void nd_host_reports_merge(struct nd_host_report *hosts, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct nd_host_report report = hosts[i];
+        char *colon = strrchr(report.host, ':');
+        size_t place = 0;
+        if (colon != NULL) {
+            *colon = '\0';
+        }
+        while (place < kept && strcmp(hosts[place].host, report.host) != 0) {
+            place++;
+        }
+        if (place == kept) {
+            hosts[kept++] = report;
+        } else if (report.seen_ms > hosts[place].seen_ms) {
+            hosts[place] = report;
+        }
+    }
+    *count = kept;
+}
+
 static void write_samples(const struct nd_store_stats *stats,
                           struct nd_json *json)
 {

@@ -31,6 +31,10 @@ struct nd_rule_facts {
     size_t journal_count;
 };
 
+/* Hosts report as "name:process". Commands come and go, so of each name only
+ * the newest report stays, under the name alone. */
+void nd_host_reports_merge(struct nd_host_report *hosts, size_t *count);
+
 /* Members of an open object: rule, settings, configured, spam, ham, sources,
  * refused, accounts, payload_bytes, registry_length, store_bytes, min_train,
  * changes, failures, last_training_ms, due, due_words, lease_holder,

@@ -61,6 +61,13 @@ static bool is_token(const char *word)
     return length >= MIN_TOKEN && length <= MAX_TOKEN;
 }
 
+/* Where lines go: the daemon keeps digests, a client the best token. */
+struct token_sink {
+    struct nd_tokens *tokens;
+    char *best; /* of ND_TOKEN_BYTES; NULL for the daemon */
+    enum nd_access best_access;
+};
+
 static void add_token(struct nd_tokens *tokens, enum nd_access access,
                       const char *word)
 {
@@ -72,8 +79,25 @@ static void add_token(struct nd_tokens *tokens, enum nd_access access,
     tokens->has_read = tokens->has_read || access == ND_ACCESS_READ;
 }
 
+static const char *take_token(struct token_sink *sink, enum nd_access access,
+                              const char *word)
+{
+    if (sink->best != NULL) {
+        if (access >= sink->best_access) {
+            memcpy(sink->best, word, strlen(word) + 1);
+            sink->best_access = access;
+        }
+        return NULL;
+    }
+    if (sink->tokens->count == MAX_TOKENS) {
+        return "there are more than 1000 tokens";
+    }
+    add_token(sink->tokens, access, word);
+    return NULL;
+}
+
 /* One line; changes it. NULL, or what is wrong with it. */
-static const char *read_line(struct nd_tokens *tokens, char *line)
+static const char *read_line(struct token_sink *sink, char *line)
 {
     static const char blanks[] = " \t\r\n";
     char *rest = NULL;
@@ -82,6 +106,9 @@ static const char *read_line(struct nd_tokens *tokens, char *line)
         return NULL;
     }
     char *word = strtok_r(NULL, blanks, &rest);
+    if (word == NULL && sink->best != NULL && is_token(role)) {
+        return take_token(sink, ND_ACCESS_READ, role);
+    }
     if (role_of(role) == ND_ACCESS_NONE) {
         return "a line is 'ROLE TOKEN', with the role read, learn or admin";
     }
@@ -91,15 +118,11 @@ static const char *read_line(struct nd_tokens *tokens, char *line)
     if (strtok_r(NULL, blanks, &rest) != NULL) {
         return "there is a word too many behind the token";
     }
-    if (tokens->count == MAX_TOKENS) {
-        return "there are more than 1000 tokens";
-    }
-    add_token(tokens, role_of(role), word);
-    return NULL;
+    return take_token(sink, role_of(role), word);
 }
 
 static enum nd_status read_lines(FILE *file, const char *path,
-                                 struct nd_tokens *tokens,
+                                 struct token_sink *sink,
                                  struct nd_error *error)
 {
     char line[1024];
@@ -108,7 +131,7 @@ static enum nd_status read_lines(FILE *file, const char *path,
         if (fgets(line, sizeof(line), file) == NULL) {
             break;
         }
-        const char *defect = read_line(tokens, line);
+        const char *defect = read_line(sink, line);
         if (defect != NULL) {
             status =
                 nd_fail(error, ND_CONFIG, "%s:%d: %s", path, number, defect);
@@ -134,30 +157,51 @@ static enum nd_status check_file(FILE *file, const char *path,
     return ND_OK;
 }
 
+static enum nd_status read_file(const char *path, struct token_sink *sink,
+                                struct nd_error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return nd_fail_errno(error, "cannot open token file %s", path);
+    }
+    enum nd_status status = check_file(file, path, error);
+    if (status == ND_OK) {
+        status = read_lines(file, path, sink, error);
+    }
+    fclose(file);
+    return status;
+}
+
 enum nd_status nd_tokens_load(const char *path, struct nd_error *error,
                               struct nd_tokens **tokens_r)
 {
     struct nd_tokens *tokens = nd_calloc(1, sizeof(*tokens));
-    enum nd_status status = ND_OK;
+    struct token_sink sink = {.tokens = tokens};
     nd_key_generate(&tokens->key);
-    if (path != NULL) {
-        FILE *file = fopen(path, "re");
-        status = file == NULL
-                     ? nd_fail_errno(error, "cannot open token file %s", path)
-                     : check_file(file, path, error);
-        if (status == ND_OK) {
-            status = read_lines(file, path, tokens, error);
-        }
-        if (file != NULL) {
-            fclose(file);
-        }
-    }
+    enum nd_status status =
+        path != NULL ? read_file(path, &sink, error) : ND_OK;
     if (status != ND_OK) {
         nd_tokens_destroy(&tokens);
         return status;
     }
     *tokens_r = tokens;
     return ND_OK;
+}
+
+enum nd_status nd_token_read(const char *path, struct nd_error *error,
+                             char *token_r, size_t size)
+{
+    char best[ND_TOKEN_BYTES] = "";
+    struct token_sink sink = {.best = best};
+    enum nd_status status = read_file(path, &sink, error);
+    if (status == ND_OK && best[0] == '\0') {
+        status = nd_fail(error, ND_CONFIG, "there is no token in %s", path);
+    }
+    if (status == ND_OK) {
+        (void)snprintf(token_r, size, "%s", best);
+    }
+    nd_wipe(best, sizeof(best));
+    return status;
 }
 
 void nd_tokens_destroy(struct nd_tokens **tokens)

@@ -30,6 +30,14 @@ struct nd_tokens;
 enum nd_status nd_tokens_load(const char *path, struct nd_error *error,
                               struct nd_tokens **tokens_r) ND_MUST_CHECK;
 
+#define ND_TOKEN_BYTES 257
+
+/* For a client: the token with the largest role in a file of that kind; a line
+ * with a token alone will do, too. token_r has size bytes (ND_TOKEN_BYTES).
+ * ND_CONFIG, also where there is none. */
+enum nd_status nd_token_read(const char *path, struct nd_error *error,
+                             char *token_r, size_t size) ND_MUST_CHECK;
+
 /* Wipes and frees; NULL and a pointer to NULL are accepted. */
 void nd_tokens_destroy(struct nd_tokens **tokens);
 

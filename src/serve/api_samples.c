@@ -127,6 +127,26 @@ static enum nd_status change_in_store(struct nd_store *store, void *context,
     return status;
 }
 
+/* Why samples were refused, and how many there are now. */
+static void write_reasons(const struct nd_bulk_result *result,
+                          struct nd_json *json)
+{
+    if (result->refused > 0) {
+        nd_json_open(json, "reasons", '{');
+        for (int i = 0; i < ND_REFUSAL_COUNT; i++) {
+            if (result->reasons[i] > 0) {
+                nd_json_unsigned(json, nd_refusal_name((enum nd_refusal)i),
+                                 result->reasons[i]);
+            }
+        }
+        nd_json_close(json, '}');
+    }
+    if (result->known) {
+        nd_json_unsigned(json, "spam", result->count[ND_SPAM]);
+        nd_json_unsigned(json, "ham", result->count[ND_HAM]);
+    }
+}
+
 static void write_counts(struct change *change)
 {
     struct nd_json *json = &change->request->json;
@@ -147,6 +167,7 @@ static void write_counts(struct change *change)
             nd_json_unsigned(json, "refused", result->refused);
         }
         nd_json_unsigned(json, "absent", result->absent);
+        write_reasons(result, json);
         nd_json_switch(json, "dry_run", change->dry_run);
         nd_json_close(json, '}');
     }
@@ -192,12 +213,8 @@ static void take_results(struct change *change,
             to->absent = from->outcome == ND_HOST_DONE && !from->existed;
         } else if (absent) {
             to->absent = 1;
-        } else if (from->outcome == ND_HOST_REFUSED ||
-                   from->put.outcome == ND_PUT_REFUSED) {
-            to->refused = 1;
-        } else {
-            to->changed = from->put.outcome == ND_PUT_RELABELLED;
-            to->unchanged = from->put.outcome == ND_PUT_DUPLICATE;
+        } else if (from->outcome != ND_HOST_SPOOLED_HERE) {
+            nd_bulk_add(to, &from->put);
         }
     }
 }

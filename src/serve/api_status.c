@@ -8,6 +8,8 @@
 #include "learn/rule_facts.h"
 #include "serve/request.h"
 
+#define JOURNAL 5 /* trainings shown, as by `neurald status` */
+
 static void write_roles(uint32_t roles, struct nd_json *json)
 {
     nd_json_open(json, "roles", '[');
@@ -50,9 +52,17 @@ static const struct nd_model_info *find_live(
     return NULL;
 }
 
-static void write_rule(const struct nd_host_scope_status *scope,
-                       struct nd_json *json)
+static void write_rule(struct nd_request *request,
+                       const struct nd_host_scope_status *scope)
 {
+    struct nd_json *json = &request->json;
+    size_t host_count = scope->host_count;
+    struct nd_host_report *hosts =
+        nd_arena_take(request->arena, host_count * sizeof(*hosts));
+    for (size_t i = 0; i < host_count; i++) {
+        hosts[i] = scope->hosts[i];
+    }
+    nd_host_reports_merge(hosts, &host_count);
     struct nd_rule_facts facts = {
         .rule = scope->rule,
         .settings = scope->settings,
@@ -65,10 +75,13 @@ static void write_rule(const struct nd_host_scope_status *scope,
         .pointer = scope->pointer,
         .live = find_live(scope),
         .problem = scope->model_problem,
-        .hosts = scope->hosts,
-        .host_count = scope->host_count,
+        .min_train =
+            nd_request_min_train(request, scope->rule, scope->settings),
+        .hosts = hosts,
+        .host_count = host_count,
         .journal = scope->journal,
-        .journal_count = scope->journal_count,
+        .journal_count =
+            scope->journal_count < JOURNAL ? scope->journal_count : JOURNAL,
     };
     nd_json_open(json, NULL, '{');
     nd_rule_facts_json(&facts, json);
@@ -85,10 +98,11 @@ void nd_api_status(struct nd_request *request)
     request->code = 200;
     request->type = "application/json";
     nd_json_open(json, NULL, '{');
+    nd_json_text(json, "store", nd_request_settings(request)->store);
     write_host(&status, json);
     nd_json_open(json, "rules", '[');
     for (size_t i = 0; i < status.scope_count; i++) {
-        write_rule(&status.scopes[i], json);
+        write_rule(request, &status.scopes[i]);
     }
     nd_json_close(json, ']');
     nd_json_close(json, '}');

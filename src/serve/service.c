@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -53,6 +54,16 @@ static struct nd_held_settings *make_held(
     struct nd_held_settings *held = nd_calloc(1, sizeof(*held));
     held->settings = *settings;
     held->settings.trust = copy_trust(&settings->trust);
+    held->settings.rules = NULL;
+    held->settings.shown =
+        nd_calloc(settings->rule_count, sizeof(*held->settings.shown));
+    for (size_t i = 0; i < settings->rule_count; i++) {
+        const struct nd_rule *rule = &settings->rules[i];
+        struct nd_service_rule *shown = &held->settings.shown[i];
+        memcpy(shown->name, rule->name, sizeof(shown->name));
+        memcpy(shown->settings, rule->settings, sizeof(shown->settings));
+        shown->min_train = rule->min_train;
+    }
     atomic_init(&held->references, 1);
     return held;
 }
@@ -132,6 +143,7 @@ void nd_service_release(struct nd_held_settings **held)
         free(old->settings.trust.headers[i].host);
     }
     free(old->settings.trust.headers);
+    free(old->settings.shown);
     nd_tokens_destroy(&old->settings.tokens);
     free(old);
 }

@@ -14,8 +14,18 @@
 #include "serve/access.h"
 #include "serve/metrics.h"
 
+/* What of a rule's configuration is shown. */
+struct nd_service_rule {
+    char name[ND_NAME_BYTES], settings[ND_NAME_BYTES];
+    uint64_t min_train;
+};
+
 /* What a reload replaces. All of it is copied or taken over. */
 struct nd_service_settings {
+    char store[256];             /* URL, fit for people to see */
+    const struct nd_rule *rules; /* only to be copied from: */
+    size_t rule_count;
+    struct nd_service_rule *shown; /* of rules; set by the service */
     struct nd_mail_limits limits;
     struct nd_mail_trust trust;
     struct nd_tokens *tokens; /* never NULL; taken over */

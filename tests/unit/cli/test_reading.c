@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "cli/reading.h"
 #include "cli/selection.h"
+#include "learn/bulk.h"
 
 static char folder[] = "/tmp/neurald-reading-XXXXXX";
 static struct nd_cli cli = {.quiet = true};
@@ -148,25 +149,25 @@ static void a_filter_matches_by_every_part(void **state)
     struct nd_sample_info sample = {
         .label = ND_SPAM, .source = ND_SOURCE_TRAP, .label_ms = 1000};
     (void)state;
-    assert_true(nd_selection_matches(&all, &sample));
+    assert_true(nd_filter_matches(&all.filter, &sample));
     struct nd_selection one = all;
     one.filter.source = ND_SOURCE_TRAP;
     one.filter.label = ND_SPAM;
     one.filter.since_ms = 1000;
     one.filter.until_ms = 1001;
-    assert_true(nd_selection_matches(&one, &sample));
+    assert_true(nd_filter_matches(&one.filter, &sample));
     struct nd_selection other = one;
     other.filter.source = ND_SOURCE_USER;
-    assert_false(nd_selection_matches(&other, &sample));
+    assert_false(nd_filter_matches(&other.filter, &sample));
     other = one;
     other.filter.label = ND_HAM;
-    assert_false(nd_selection_matches(&other, &sample));
+    assert_false(nd_filter_matches(&other.filter, &sample));
     other = one;
     other.filter.since_ms = 1001;
-    assert_false(nd_selection_matches(&other, &sample));
+    assert_false(nd_filter_matches(&other.filter, &sample));
     other = one;
     other.filter.until_ms = 1000;
-    assert_false(nd_selection_matches(&other, &sample));
+    assert_false(nd_filter_matches(&other.filter, &sample));
 }
 
 int main(void)

@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -30,6 +32,8 @@
 #include "learn/confine.h"
 #include "misbehave.h"
 
+#define LISTENER 39 /* of a confined server */
+
 enum seen { SEEN_POSSIBLE = 10, SEEN_REFUSED, SEEN_OTHER, SEEN_FAILED };
 
 static enum seen seen_of(long result)
@@ -40,6 +44,11 @@ static enum seen seen_of(long result)
 }
 
 /* ---- what is tried ---- */
+
+static void *be_thread(void *context)
+{
+    return context;
+}
 
 static enum seen try_open(void)
 {
@@ -66,6 +75,21 @@ static enum seen try_unix_socket(void)
 {
     int ends[2];
     return seen_of(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+}
+
+static enum seen try_thread(void)
+{
+    pthread_t thread;
+    int result = pthread_create(&thread, NULL, be_thread, NULL);
+    return result != 0                       ? SEEN_REFUSED
+           : pthread_join(thread, NULL) == 0 ? SEEN_POSSIBLE
+                                             : SEEN_OTHER;
+}
+
+static enum seen try_accept(void)
+{
+    int connection = accept(LISTENER, NULL, NULL);
+    return seen_of(connection >= 0 ? write(connection, "", 1) : -1);
 }
 
 static enum seen try_fork(void)
@@ -134,6 +158,8 @@ static const struct {
     {"stat", try_stat},
     {"socket", try_socket},
     {"unix socket", try_unix_socket},
+    {"thread", try_thread},
+    {"accept", try_accept},
     {"fork", try_fork},
     {"execute", try_execute},
     {"signal", try_signal},
@@ -143,6 +169,45 @@ static const struct {
     {"memory", try_memory},
     {"processor", try_processor},
 };
+
+static int attempt(const char *name)
+{
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        if (strcmp(attempts[i].name, name) == 0) {
+            return (int)attempts[i].attempt();
+        }
+    }
+    return SEEN_FAILED;
+}
+
+/* A listener that somebody has connected to. */
+static void make_listener(void)
+{
+    struct sockaddr_in place = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof place;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    if (listen(listener, 1) != 0 ||
+        getsockname(listener, (struct sockaddr *)&place, &length) != 0 ||
+        connect(client, (struct sockaddr *)&place, length) != 0 ||
+        dup2(listener, LISTENER) != LISTENER) {
+        _exit(SEEN_FAILED);
+    }
+}
+
+/* The server that confines itself. */
+static int be_worker(const char *name)
+{
+    struct nd_error error;
+    make_listener();
+    if (nd_confine_begin_worker(LISTENER + 1, &error) != ND_OK ||
+        nd_confine_lock_worker(&error) != ND_OK) {
+        (void)fprintf(stderr, "%s\n", error.text);
+        return SEEN_FAILED;
+    }
+    return attempt(name);
+}
 
 /* The process that confines itself. */
 static int be_confined(const char *name, long parent)
@@ -154,28 +219,35 @@ static int be_confined(const char *name, long parent)
         (void)fprintf(stderr, "%s\n", error.text);
         return SEEN_FAILED;
     }
-    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
-        if (strcmp(attempts[i].name, name) == 0) {
-            return (int)attempts[i].attempt();
-        }
-    }
-    return SEEN_FAILED;
+    return attempt(name);
 }
 
 /* ---- the tests ---- */
 
-static int run(const char *name, long parent)
+static int run_as(const char *role, const char *name, long parent)
 {
     char number[24];
     (void)snprintf(number, sizeof number, "%ld", parent);
-    char *const argv[] = {"test", "--confined", (char *)(uintptr_t)name, number,
-                          NULL};
+    char *const argv[] = {"test", (char *)(uintptr_t)role,
+                          (char *)(uintptr_t)name, number, NULL};
     pid_t process;
     int status;
     assert_int_equal(
         posix_spawn(&process, "/proc/self/exe", NULL, NULL, argv, environ), 0);
     assert_int_equal(waitpid(process, &status, 0), process);
     return status;
+}
+
+static int run(const char *name, long parent)
+{
+    return run_as("--confined", name, parent);
+}
+
+static void assert_worker_sees(const char *name, enum seen expected)
+{
+    int status = run_as("--worker", name, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), expected);
 }
 
 static void assert_refused(const char *name)
@@ -249,8 +321,33 @@ static void a_child_that_lost_its_parent_gives_up(void **state)
     assert_int_equal(WEXITSTATUS(status), SEEN_FAILED);
 }
 
+static void a_worker_serves_connections_with_threads(void **state)
+{
+    assert_worker_sees("thread", SEEN_POSSIBLE);
+    assert_worker_sees("accept", SEEN_POSSIBLE);
+    assert_worker_sees("unix socket", SEEN_POSSIBLE);
+    assert_worker_sees("work", SEEN_POSSIBLE);
+}
+
+static void a_worker_has_no_other_way_out(void **state)
+{
+    static const char *const names[] = {
+        "open",    "create", "stat",      "socket",           "fork",
+        "execute", "signal", "inherited", "executable memory"};
+    int file = open("/dev/null", O_RDONLY);
+    assert_int_equal(dup2(file, 40), 40);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_worker_sees(names[i], SEEN_REFUSED);
+    }
+    close(40);
+    close(file);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "--worker") == 0) {
+        _exit(be_worker(argv[2]));
+    }
     if (argc == 4 && strcmp(argv[1], "--confined") == 0) {
         /* No leak check: it would need what is forbidden now. */
         _exit(be_confined(argv[2], strtol(argv[3], NULL, 10)));
@@ -265,6 +362,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(memory_has_a_limit),
         cmocka_unit_test(processor_time_has_a_limit),
         cmocka_unit_test(a_child_that_lost_its_parent_gives_up),
+        cmocka_unit_test(a_worker_serves_connections_with_threads),
+        cmocka_unit_test(a_worker_has_no_other_way_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
