@@ -151,14 +151,13 @@ struct nd_host {
     char *url;
     struct nd_store_options store_options;
     struct nd_key key_file_key;
-    bool has_key_file;
-    uint32_t roles;
     size_t queue_jobs;
     int64_t maintain_interval_ms;
+    int64_t started_ms;
     nd_host_listener *listener;
     void *context;
-    bool has_spool;
-    int64_t started_ms;
+    uint32_t roles;
+    bool has_key_file, has_spool;
 
     atomic_bool stopping;  /* nothing new begins */
     atomic_bool interrupt; /* stores answer at once */
@@ -166,9 +165,9 @@ struct nd_host {
     /* rules, key and clock: looked at by every call, held for moments */
     pthread_mutex_t rules_lock;
     struct nd_host_rules *rules;
+    int64_t clock_offset_ms;
     struct nd_key key;
     bool has_key;
-    int64_t clock_offset_ms;
     bool blind; /* the store is a later version's: no opinion */
 
     /* one event at a time */
@@ -186,9 +185,8 @@ struct nd_host {
     /* the watcher and the trainer, and what they look at; also the status */
     pthread_mutex_t state_lock;
     pthread_cond_t watch_changed, train_changed;
-    bool watch_now, train_now, train_hint;
-    int64_t look_not_before_us; /* of the status */
-    bool look_soon;
+    bool watch_now, look_soon; /* look_soon: for the status */
+    bool train_now, train_hint;
     enum nd_host_store_state store_state;
     int64_t store_since_ms;
     char store_text[ND_ERROR_BYTES];

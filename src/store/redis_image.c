@@ -124,8 +124,8 @@ static enum nd_status ask_buckets(struct nd_redis_store *redis,
     arguments[0] = (struct nd_redis_argument){"HMGET", 5};
     arguments[1] = (struct nd_redis_argument){key, strlen(key)};
     for (size_t i = 0; i < BUCKETS_AT_ONCE; i++) {
-        (void)snprintf(numbers[i], sizeof(numbers[i]), "%llu",
-                       (unsigned long long)(first + i));
+        unsigned long long number = first + i;
+        (void)snprintf(numbers[i], sizeof(numbers[i]), "%llu", number);
         arguments[i + 2] =
             (struct nd_redis_argument){numbers[i], strlen(numbers[i])};
     }

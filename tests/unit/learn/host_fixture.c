@@ -29,6 +29,9 @@ int host_set_up(void **state)
         (void)snprintf(rule->name, sizeof rule->name, "%s", names[i]);
         rule->seed = 11;
         rule->seeds = 1;
+        rule->hidden_units = 4; /* quick to train, also under a sanitizer */
+        rule->families =
+            ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS | 1U << ND_FAMILY_WORDS;
         rule->train_nice = 0;
         rule->watch_interval_ms = 1000;
         rule->train_interval_ms = 0;

@@ -22,7 +22,7 @@
 #include "learn/host.h"
 
 #define HOST_RULES 3
-#define HOST_PATIENCE_US INT64_C(60000000) /* for what must happen */
+#define HOST_PATIENCE_US INT64_C(120000000) /* for what must happen */
 #define HOST_EVENTS (ND_HOST_MAINTAINED + 1)
 
 struct host_fixture {
@@ -52,7 +52,7 @@ struct nd_host *host_start_other(struct host_fixture *fixture);
 
 /* Events of a kind so far. */
 size_t host_events(struct host_fixture *fixture, enum nd_host_event_kind kind);
-/* Fails unless there are so many within a minute. */
+/* Fails unless there are so many in time. */
 void host_await(struct host_fixture *fixture, enum nd_host_event_kind kind,
                 size_t count);
 /* Fails unless the condition comes to hold. */
