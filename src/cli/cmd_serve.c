@@ -20,6 +20,8 @@ static const struct nd_option options[] = {
     {"listen", ND_OPTION_LIST, "ADDRESS",
      "where the HTTP API is: HOST:PORT or unix:PATH, several if need be "
      "(" ND_SERVE_LISTEN ")"},
+    {"milter", ND_OPTION_VALUE, "ADDRESS",
+     "be a milter for Postfix or Sendmail, too: inet:PORT@HOST or unix:PATH"},
     {"token-file", ND_OPTION_VALUE, "FILE",
      "lines \"ROLE TOKEN\" (read, learn, admin); without it nothing can be "
      "learned or changed over HTTP"},
@@ -133,6 +135,14 @@ static enum nd_status fill_plan(struct serving *serving, struct nd_error *error,
         .create = true, .timeout_ms = config->global.store_timeout_ms};
     serving->url = nd_session_url(config);
     plan->host.store = serving->url;
+    plan->milter = config->milter;
+    const char *milter = nd_arguments_value(serving->cli->arguments, "milter");
+    if (milter != NULL) {
+        plan->milter.address = (char *)(uintptr_t)milter; /* only read */
+    }
+    if (status == ND_OK) {
+        status = nd_milter_settings_check(&plan->milter, error);
+    }
     if (status == ND_OK) {
         status = nd_serve_roles(config->serve.roles, error, &plan->host.roles);
     }

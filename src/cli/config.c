@@ -155,6 +155,7 @@ void *nd_config_base(const struct nd_config *config, enum nd_section_id id)
         [ND_SECTION_GLOBAL] = offsetof(struct nd_config, global),
         [ND_SECTION_LIMITS] = offsetof(struct nd_config, limits),
         [ND_SECTION_SERVE] = offsetof(struct nd_config, serve),
+        [ND_SECTION_MILTER] = offsetof(struct nd_config, milter),
     };
     return (char *)config + offsets[id];
 }

@@ -36,6 +36,7 @@ struct nd_config {
     struct nd_global global;
     struct nd_mail_limits limits;
     struct nd_serve_settings serve;
+    struct nd_milter_settings milter;
     struct nd_rule *rules; /* at least one: without a section, "default" */
     size_t rule_count;
     struct nd_origins origins[ND_SECTION_RULE]; /* of single sections */

@@ -71,6 +71,7 @@ static const struct nd_key_info limit_keys[] = {
 };
 
 #define SERVE(field) AT(struct nd_serve_settings, field)
+#define MILTER(field) AT(struct nd_milter_settings, field)
 
 static const struct nd_key_info serve_keys[] = {
     KEY("listen", TEXT, ND_SERVE_LISTEN, 0, 0, SERVE(listen),
@@ -110,6 +111,37 @@ static const struct nd_key_info serve_keys[] = {
      "error warning info debug", "The least weighty lines that are logged."},
     KEY("log_scores", SWITCH, "false", 0, 0, SERVE(log_scores),
         "Log a line for each verdict, at level info."),
+};
+
+static const struct nd_key_info milter_keys[] = {
+    KEY("address", TEXT, "", 0, 0, MILTER(address),
+        "Where mail servers find the milter: inet:PORT@HOST, inet6:PORT@HOST "
+        "or unix:PATH. Empty: there is none. The option --milter goes before "
+        "it."),
+    KEY("socket_mode", TEXT, "0660", 0, 0, MILTER(socket_mode),
+        "Mode of the file that unix:PATH makes, octal."),
+    KEY("header", TEXT, "X-Neurald", 0, 0, MILTER(header),
+        "Name of the header with the verdict. Those that come from outside "
+        "are removed."),
+    KEY("deadline", DURATION, "5s", 100, MINUTE, MILTER(deadline_ms),
+        "A verdict is waited for so long; then the message passes with no "
+        "opinion. Shorter than the mail server's own patience."),
+    KEY("max_memory", SIZE, "256MiB", MIB, 1024 * GIB, MILTER(max_memory),
+        "Bytes that all messages under way may take together; those beyond "
+        "pass with no opinion."),
+    {"tag", ND_KEY_OPTIONAL, "", 0, 1, MILTER(tag),
+     offsetof(struct nd_milter_settings, has_tag), NULL,
+     "Tag spam of this probability and above. Empty: none."},
+    KEY("tag_subject", TEXT, "", 0, 0, MILTER(tag_subject),
+        "What goes in front of the subject of tagged messages, such as "
+        "\"[SPAM] \"."),
+    KEY("tag_header", TEXT, "X-Neurald-Spam: yes", 0, 0, MILTER(tag_header),
+        "The header that tagged messages get, as \"NAME: VALUE\". While tag is "
+        "set, those that come from outside are removed."),
+    {"quarantine", ND_KEY_OPTIONAL, "", 0, 1, MILTER(quarantine),
+     offsetof(struct nd_milter_settings, has_quarantine), NULL,
+     "Have the mail server hold spam of this probability and above (Postfix: "
+     "its hold queue). Empty: none."},
 };
 
 static const struct nd_key_info rule_keys[] = {
@@ -219,6 +251,10 @@ static const struct nd_section_info sections[ND_SECTION_COUNT_OF_THEM] = {
      limit_keys, LENGTH(limit_keys)},
     {"serve", "The daemon, neurald serve (docs/api.md).", serve_keys,
      LENGTH(serve_keys)},
+    {"milter",
+     "The milter of the daemon, for Postfix and Sendmail "
+     "(docs/milter.md).",
+     milter_keys, LENGTH(milter_keys)},
     {"rule",
      "rule NAME { ... }: a network with its own settings. There may be "
      "several, and learn and train serve them all; score and explain take the "

@@ -37,12 +37,13 @@ struct nd_key_info {
 };
 
 /* The sections in the order of the reference. The struct behind them is
- * nd_global, nd_mail_limits, nd_serve_settings, nd_rule; there are several
- * rules, and one of each other. */
+ * nd_global, nd_mail_limits, nd_serve_settings, nd_milter_settings, nd_rule;
+ * there are several rules, and one of each other. */
 enum nd_section_id {
     ND_SECTION_GLOBAL,
     ND_SECTION_LIMITS,
     ND_SECTION_SERVE,
+    ND_SECTION_MILTER,
     ND_SECTION_RULE,
     ND_SECTION_COUNT_OF_THEM
 };

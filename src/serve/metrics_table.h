@@ -35,6 +35,17 @@
       "spam", "ham", "none", "dropped")                                      \
     X(RELOADS, COUNTER, "neurald_reloads_total", "result",                   \
       "Reloads of the configuration.", "ok", "failed")                       \
+    X(MILTER_MESSAGES, COUNTER, "neurald_milter_messages_total", "result",   \
+      "Messages that the milter asked about, by the answer.", "spam", "ham", \
+      "unsure", "no_model", "failed")                                        \
+    X(MILTER_EVENTS, COUNTER, "neurald_milter_events_total", "event",        \
+      "What happened to messages at the milter: late, gone and crowded "     \
+      "passed without an answer; aborted never ended; forged and refused "   \
+      "count headers removed and changes that the mail server refused.",     \
+      "late", "gone", "crowded", "aborted", "forged", "refused", "tagged",   \
+      "quarantined")                                                         \
+    X(MILTER_SECONDS, HISTOGRAM, "neurald_milter_seconds", "",               \
+      "Time from a message in the daemon to its answer.", "")                \
     X(MILTER_STARTS, COUNTER, "neurald_milter_starts_total", "",             \
       "Times that the milter's worker was started.", "")
 

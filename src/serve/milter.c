@@ -216,14 +216,17 @@ static void end_worker(struct nd_milter *milter, int pidfd, pid_t process)
     }
 }
 
-/* One worker from its start to its end; false where it could not be started. */
-static bool live_once(struct nd_milter *milter)
+/* One worker from its start to its end. */
+static void live_once(struct nd_milter *milter)
 {
     struct nd_error error = {{0}};
     pid_t process = 0;
     if (start_worker(milter, &error, &process) != ND_OK) {
         nd_log(ND_LOG_ERROR, "milter: %s", error.text);
-        return false;
+        return;
+    }
+    if (milter->options.started != NULL) {
+        milter->options.started(milter->options.context);
     }
     int pidfd = pidfd_open(process, 0);
     bool ended = wait_for_either(milter, pidfd);
@@ -235,7 +238,6 @@ static bool live_once(struct nd_milter *milter)
     if (pidfd >= 0) {
         (void)close(pidfd);
     }
-    return true;
 }
 
 static void *watch(void *context)
@@ -244,15 +246,12 @@ static void *watch(void *context)
     int pause_ms = FIRST_PAUSE_MS;
     while (!atomic_load(&milter->stopping)) {
         int64_t start_us = nd_clock_monotonic_us();
-        bool lived = live_once(milter);
+        live_once(milter);
         if (atomic_load(&milter->stopping)) {
             break;
         }
         if (nd_clock_monotonic_us() - start_us > SOUND_US) {
             pause_ms = FIRST_PAUSE_MS;
-        }
-        if (lived && milter->options.died != NULL) {
-            milter->options.died(milter->options.context);
         }
         nd_log(ND_LOG_WARNING, "milter: the worker is started again in %d ms",
                pause_ms);

@@ -25,17 +25,17 @@ typedef void nd_milter_decide(const struct nd_link_question *question,
                               struct nd_link_answer *answer_r, void *context);
 /* Told what the worker saw without asking. Several threads at once. */
 typedef void nd_milter_tell(const struct nd_link_events *events, void *context);
-/* Told that the worker died and is started again. The watching thread. */
-typedef void nd_milter_died(void *context);
+/* Told that a worker was started. The watching thread. */
+typedef void nd_milter_started(void *context);
 
 struct nd_milter_options {
     int listener; /* of nd_milter_listen; taken over, also on failure */
     struct nd_link_settings settings;
     unsigned threads; /* that answer; 0: as many as processors, at least 2 */
     nd_milter_decide *decide;
-    nd_milter_tell *tell; /* may be NULL */
-    nd_milter_died *died; /* may be NULL */
-    void *context;        /* of all three */
+    nd_milter_tell *tell;       /* may be NULL */
+    nd_milter_started *started; /* may be NULL */
+    void *context;              /* of all three */
 };
 
 /* The place that mail servers connect to: "inet:PORT" (127.0.0.1),

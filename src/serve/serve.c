@@ -38,7 +38,9 @@ struct daemon {
     struct nd_host *host;
     struct nd_service *service;
     struct nd_http *http;
-    int64_t watchdog_us; /* 0: systemd wants no sign of life */
+    int milter_listener;                /* -1: none, or given away */
+    struct nd_mail_server *mail_server; /* NULL: there is no milter */
+    int64_t watchdog_us;                /* 0: systemd wants no sign of life */
     sigset_t signals;
 };
 
@@ -133,6 +135,20 @@ static enum nd_status start_http(struct daemon *daemon, struct nd_error *error)
     return nd_http_start(&options, error, &daemon->http);
 }
 
+static enum nd_status start_milter(struct daemon *daemon,
+                                   struct nd_error *error)
+{
+    int listener = daemon->milter_listener;
+    daemon->milter_listener = -1;
+    if (listener < 0) {
+        return ND_OK;
+    }
+    nd_log(ND_LOG_INFO, "milter: listening on %s",
+           daemon->plan->milter.address);
+    return nd_mail_server_start(&daemon->plan->milter, daemon->service,
+                                listener, error, &daemon->mail_server);
+}
+
 static void block_signals(struct daemon *daemon)
 {
     (void)sigemptyset(&daemon->signals);
@@ -150,6 +166,10 @@ static enum nd_status start(struct daemon *daemon, struct nd_error *error)
     raise_file_limit(plan->settings->connections);
     enum nd_status status = open_listeners(daemon, error);
     if (status == ND_OK) {
+        status = nd_mail_server_listen(&plan->milter, error,
+                                       &daemon->milter_listener);
+    }
+    if (status == ND_OK) {
         status = nd_privileges_drop(plan->settings->user, error);
     }
     if (status == ND_OK) {
@@ -164,11 +184,16 @@ static enum nd_status start(struct daemon *daemon, struct nd_error *error)
     }
     daemon->service =
         nd_service_create(daemon->host, daemon->metrics, &plan->service);
-    return start_http(daemon, error);
+    status = start_http(daemon, error);
+    return status == ND_OK ? start_milter(daemon, error) : status;
 }
 
 static void stop(struct daemon *daemon)
 {
+    if (daemon->milter_listener >= 0) {
+        (void)close(daemon->milter_listener);
+    }
+    nd_mail_server_stop(&daemon->mail_server);
     if (daemon->http != NULL) {
         nd_http_quiesce(daemon->http, QUIESCE_MS);
     }
@@ -194,6 +219,9 @@ static enum nd_status take_plan(struct daemon *daemon,
         return status;
     }
     nd_service_reload(daemon->service, &plan->service);
+    if (daemon->mail_server != NULL) {
+        nd_mail_server_reload(daemon->mail_server, &plan->milter);
+    }
     nd_log_set_level((enum nd_log_level)plan->settings->log_level);
     return ND_OK;
 }
@@ -256,7 +284,10 @@ static void live(struct daemon *daemon)
 enum nd_status nd_serve(struct nd_serve_plan *plan, nd_serve_reload *again,
                         void *context, struct nd_error *error)
 {
-    struct daemon daemon = {.plan = plan, .reload = again, .context = context};
+    struct daemon daemon = {.plan = plan,
+                            .reload = again,
+                            .context = context,
+                            .milter_listener = -1};
     uint64_t watchdog_us = 0;
     nd_serve_log_open(plan->settings);
     enum nd_status status = start(&daemon, error);

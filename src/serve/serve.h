@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "learn/host.h"
+#include "serve/milter_answer.h"
 #include "serve/service.h"
 
 #define ND_SERVE_LISTEN "127.0.0.1:11380" /* where nothing else is said */
@@ -39,7 +40,8 @@ struct nd_serve_plan {
     struct nd_host_options host;
     struct nd_service_settings service;
     const struct nd_serve_settings *settings;
-    const char *const *listen; /* addresses */
+    struct nd_milter_settings milter; /* strings are borrowed */
+    const char *const *listen;        /* addresses */
     size_t listen_count;
 };
 

@@ -130,7 +130,7 @@ static const char *other_value(const struct nd_key_info *key)
     case ND_KEY_NUMBER:
         return key->maximum > 0 ? "0.25" : "-0.25";
     case ND_KEY_OPTIONAL:
-        return "-3.5";
+        return key->minimum < 0 ? "-3.5" : "0.25";
     case ND_KEY_DURATION:
         return "7m";
     case ND_KEY_SIZE:

@@ -33,7 +33,7 @@
 
 static struct nd_milter *milter;
 static int port;
-static atomic_int answer_after_ms, deaths;
+static atomic_int answer_after_ms, starts;
 static atomic_ullong told[ND_LINK_EVENT_COUNT];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char last_message[4096], last_id[64], last_line[300];
@@ -73,9 +73,9 @@ static void tell(const struct nd_link_events *events, void *context)
     }
 }
 
-static void died(void *context)
+static void started(void *context)
 {
-    atomic_fetch_add(&deaths, 1);
+    atomic_fetch_add(&starts, 1);
 }
 
 static void keep_line(enum nd_log_level level, const char *line, void *context)
@@ -94,7 +94,7 @@ static void start(const struct nd_link_settings *with)
     struct nd_milter_options options = {.settings = *with,
                                         .decide = decide,
                                         .tell = tell,
-                                        .died = died,
+                                        .started = started,
                                         .threads = 2};
     assert_int_equal(nd_milter_listen("inet:0", 0, NULL, &options.listener),
                      ND_OK);
@@ -106,7 +106,7 @@ static int set_up(void **state)
 {
     wanted = (struct nd_link_answer){"spam, probability=0.99", "", "", ""};
     atomic_store(&answer_after_ms, 0);
-    atomic_store(&deaths, 0);
+    atomic_store(&starts, 0);
     for (int i = 0; i < ND_LINK_EVENT_COUNT; i++) {
         atomic_store(&told[i], 0);
     }
@@ -309,7 +309,7 @@ static void a_worker_that_dies_is_started_again(void **state)
     assert_int_equal(kill(second, SIGTERM), 0);
     (void)wait_for_another(second);
     expect(NULL, NULL, "i X-Neurald:spam, probability=0.99\n");
-    assert_int_equal(atomic_load(&deaths), 2);
+    assert_int_equal(atomic_load(&starts), 3);
 }
 
 /* ---- the end ---- */
