@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "cli/rspamd_watch.h"
 #include "cli/values.h"
 #include "rspamd/kann.h"
 #include "rspamd/train.h"
@@ -23,6 +24,8 @@ static const struct nd_option options[] = {
      "lines of LABEL NUMBER NUMBER ...; a label above 0 is spam"},
     {"out", ND_OPTION_VALUE, "FILE", "train: where the KANN file goes"},
     {"seed", ND_OPTION_VALUE, "N", "train: of weights and order (1)"},
+    {"force", ND_OPTION_FLAG, NULL,
+     "sync: train whenever there are enough vectors"},
     {0},
 };
 
@@ -163,6 +166,8 @@ static const struct action {
 } actions[] = {
     {"eval", run_eval},
     {"train", run_train},
+    {"sync", nd_rspamd_run_sync},
+    {"watch", nd_rspamd_run_watch},
 };
 
 static enum nd_status run(struct nd_cli *cli)
@@ -175,13 +180,13 @@ static enum nd_status run(struct nd_cli *cli)
         }
     }
     return nd_fail(&cli->error, ND_USAGE,
-                   "say what to do about rspamd: eval or train");
+                   "say what to do about rspamd: eval, train, sync or watch");
 }
 
 const struct nd_command nd_command_rspamd = {
     .name = "rspamd",
     .usage = "eval --model FILE --vectors FILE | train --vectors FILE --out "
-             "FILE",
+             "FILE | sync [--force] | watch",
     .summary = "evaluate and train networks of rspamd's neural module",
     .about =
         "eval: prints a line for each vector: its label, and what the network "
@@ -189,7 +194,16 @@ const struct nd_command nd_command_rspamd = {
         "train: trains a network from vectors and writes it as a KANN file "
         "that rspamd loads. Every vector is held out of a part of it, for the "
         "figures.\n"
-        "JSON: train gives spam, ham, seconds, auc, recall, log_loss, "
+        "sync: one look at rspamd's Redis, for each rule of kind rspamd (or "
+        "the one of --rule): takes new vectors into the store, and where a "
+        "training is due trains a network, judges it beside the live one, and "
+        "puts it in its place if it is not worse. watch: the same again and "
+        "again, each watch_interval, until it is stopped.\n"
+        "JSON: sync and watch give an object a look: rule, outcome (waiting, "
+        "published, rejected, left, busy), text, version, stored, known, "
+        "refused, and of a training seconds, auc, recall, live_auc, "
+        "live_recall, loss_difference; train gives spam, ham, "
+        "seconds, auc, recall, log_loss, "
         "spam_threshold, ham_threshold.\n",
     .options = options,
     .run = run,

@@ -412,6 +412,44 @@ static enum nd_status parse_file(const char *path, struct nd_config *config,
 
 /* ---- the whole ---- */
 
+static bool has_mail_rule(const struct nd_config *config)
+{
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (config->rules[i].kind == ND_KIND_MAIL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void swap_rules(struct nd_config *config, size_t one, size_t other)
+{
+    struct nd_rule rule = config->rules[one];
+    struct nd_origins origins = config->rule_origins[one];
+    config->rules[one] = config->rules[other];
+    config->rule_origins[one] = config->rule_origins[other];
+    config->rules[other] = rule;
+    config->rule_origins[other] = origins;
+}
+
+/* Moves the rules of kind rspamd behind the others, each kind in its order, so
+ * that all commands but neurald rspamd see none of them. */
+static void part_rules(struct nd_config *config)
+{
+    size_t mail = 0;
+    for (size_t i = 0; i < config->rule_count; i++) {
+        if (config->rules[i].kind != ND_KIND_MAIL) {
+            continue;
+        }
+        for (size_t k = i; k > mail; k--) {
+            swap_rules(config, k - 1, k);
+        }
+        mail++;
+    }
+    config->rspamd_rule_count = config->rule_count - mail;
+    config->rule_count = mail;
+}
+
 static enum nd_status load_into(struct nd_config *config, const char *path,
                                 struct nd_error *error)
 {
@@ -424,8 +462,11 @@ static enum nd_status load_into(struct nd_config *config, const char *path,
         config->path = nd_strdup(path);
         status = parse_file(path, config, error);
     }
-    if (status == ND_OK && config->rule_count == 0) {
+    if (status == ND_OK && !has_mail_rule(config)) {
         status = add_rule(config, "default", error);
+    }
+    if (status == ND_OK) {
+        part_rules(config);
     }
     return status;
 }
@@ -460,7 +501,7 @@ void nd_config_destroy(struct nd_config **config)
         return;
     }
     struct nd_config *old = *config;
-    for (size_t i = 0; i < old->rule_count; i++) {
+    for (size_t i = 0; i < old->rule_count + old->rspamd_rule_count; i++) {
         nd_rule_free(&old->rules[i]);
         free_origins(ND_SECTION_RULE, &old->rule_origins[i]);
     }

@@ -37,10 +37,12 @@ struct nd_config {
     struct nd_mail_limits limits;
     struct nd_serve_settings serve;
     struct nd_milter_settings milter;
-    struct nd_rule *rules; /* at least one: without a section, "default" */
-    size_t rule_count;
+    struct nd_rule *rules;    /* of kind mail; at least one: without a section,
+                                 "default". Behind them those of kind rspamd */
+    size_t rule_count;        /* of kind mail */
+    size_t rspamd_rule_count; /* behind those */
     struct nd_origins origins[ND_SECTION_RULE]; /* of single sections */
-    struct nd_origins *rule_origins;            /* as many as rules */
+    struct nd_origins *rule_origins; /* as many as rules of both kinds */
 };
 
 /* The struct of a section that there is one of, inside config. */
@@ -57,7 +59,7 @@ void nd_config_destroy(struct nd_config **config);
 void nd_config_set_store(struct nd_config *config, const char *url,
                          const char *origin);
 
-/* The rule of that name; NULL where there is none. */
+/* The rule of that name and kind mail; NULL where there is none. */
 struct nd_rule *nd_config_rule(const struct nd_config *config,
                                const char *name);
 

@@ -274,9 +274,15 @@ static void print_values(const struct visit *visit, FILE *out)
     nd_buffer_free(&text);
 }
 
+/* Those there is one of, and the rules of both kinds. */
+static size_t count_sections(const struct nd_config *config)
+{
+    return ND_SECTION_RULE + config->rule_count + config->rspamd_rule_count;
+}
+
 void nd_config_write_values(const struct nd_config *config, FILE *out)
 {
-    for (size_t i = 0; i < ND_SECTION_RULE + config->rule_count; i++) {
+    for (size_t i = 0; i < count_sections(config); i++) {
         struct visit visit;
         visit_section(config, i, &visit);
         print_values(&visit, out);
@@ -311,8 +317,7 @@ enum nd_status nd_config_write_json(const struct nd_config *config, FILE *out,
                                     struct nd_error *error)
 {
     enum nd_status status = ND_OK;
-    for (size_t i = 0;
-         i < ND_SECTION_RULE + config->rule_count && status == ND_OK; i++) {
+    for (size_t i = 0; i < count_sections(config) && status == ND_OK; i++) {
         struct visit visit;
         visit_section(config, i, &visit);
         status = print_json_values(&visit, out, error);

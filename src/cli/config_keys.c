@@ -148,6 +148,13 @@ static const struct nd_key_info rule_keys[] = {
     KEY("settings", NAME, "default", 0, 0, RULE(settings),
         "The name of the group of messages that the rule is for; groups share "
         "neither samples nor models."),
+    {"kind", ND_KEY_CHOICE, "mail", 0, 0, RULE(kind), 0, "mail rspamd",
+     "Whose network: mail, our own; rspamd, the one that rspamd's neural "
+     "module "
+     "keeps in its Redis (docs/rspamd.md). Of a rule of the second kind count "
+     "settings, reservoir, train_after, train_interval, min_train, "
+     "watch_interval, lease, seed, keep_models, ann_expire and the keys that "
+     "begin with rspamd_."},
     {"mode", ND_KEY_CHOICE, "active", 0, 0, RULE(mode), 0, "active observe",
      "observe: verdicts are given with weight 0."},
 
@@ -238,6 +245,21 @@ static const struct nd_key_info rule_keys[] = {
     KEY("ham_weight", NUMBER, "-1", -1000, 0, RULE(ham_weight),
         "Weight of the surest ham verdict; small, so that ham alone never "
         "cancels a spam score."),
+
+    KEY("rspamd_redis", TEXT, "", 0, 0, RULE(rspamd_redis),
+        "kind rspamd: the Redis that rspamd's neural module uses, as "
+        "redis://HOST and the like (docs/redis.md)."),
+    KEY("rspamd_prefix", NAME, "rn", 0, 0, RULE(rspamd_prefix),
+        "kind rspamd: prefix of the module's keys."),
+    KEY("rspamd_rule", NAME, "default", 0, 0, RULE(rspamd_rule),
+        "kind rspamd: which rule of the module; its own prefix, where it has "
+        "one."),
+    KEY("rspamd_settings", NAME, "default", 0, 0, RULE(rspamd_settings),
+        "kind rspamd: which settings name of the module."),
+    KEY("rspamd_watch_interval", DURATION, "60s", SECOND, DAY,
+        RULE(rspamd_watch_interval_ms),
+        "kind rspamd: the module's watch_interval. A lock of twice that age, "
+        "and of 10 s at least, is stale."),
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -258,8 +280,8 @@ static const struct nd_section_info sections[ND_SECTION_COUNT_OF_THEM] = {
     {"rule",
      "rule NAME { ... }: a network with its own settings. There may be "
      "several, and learn and train serve them all; score and explain take the "
-     "first unless --rule names another. Without any, one called default has "
-     "all the defaults.",
+     "first unless --rule names another. Without any (of kind mail), one "
+     "called default has all the defaults.",
      rule_keys, LENGTH(rule_keys)},
 };
 

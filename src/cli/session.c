@@ -110,12 +110,15 @@ static enum nd_status read_key_file(struct nd_cli *cli,
     return status;
 }
 
-enum nd_status nd_session_open_store(struct nd_cli *cli,
-                                     enum nd_session_mode mode,
-                                     struct nd_session **session_r)
+/* With rules or without any. */
+static enum nd_status open_session(struct nd_cli *cli,
+                                   enum nd_session_mode mode, bool with_rules,
+                                   struct nd_session **session_r)
 {
     struct nd_session *session = nd_calloc(1, sizeof(*session));
-    enum nd_status status = nd_cli_rules(cli, &session->rules, &session->count);
+    enum nd_status status =
+        with_rules ? nd_cli_rules(cli, &session->rules, &session->count)
+                   : ND_OK;
     if (status == ND_OK) {
         status = read_key_file(cli, session);
     }
@@ -129,6 +132,20 @@ enum nd_status nd_session_open_store(struct nd_cli *cli,
     }
     *session_r = session;
     return ND_OK;
+}
+
+enum nd_status nd_session_open_store(struct nd_cli *cli,
+                                     enum nd_session_mode mode,
+                                     struct nd_session **session_r)
+{
+    return open_session(cli, mode, true, session_r);
+}
+
+enum nd_status nd_session_open_bare(struct nd_cli *cli,
+                                    enum nd_session_mode mode,
+                                    struct nd_session **session_r)
+{
+    return open_session(cli, mode, false, session_r);
 }
 
 enum nd_status nd_session_open(struct nd_cli *cli, enum nd_session_mode mode,

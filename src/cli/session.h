@@ -46,6 +46,11 @@ enum nd_status nd_session_open_store(
     struct nd_cli *cli, enum nd_session_mode mode,
     struct nd_session **session_r) ND_MUST_CHECK;
 
+/* Opens the store without any rule: for what has rules of its own. */
+enum nd_status nd_session_open_bare(
+    struct nd_cli *cli, enum nd_session_mode mode,
+    struct nd_session **session_r) ND_MUST_CHECK;
+
 /* Opens the store and makes an engine for each rule of nd_cli_rules, or for
  * the first of them alone. */
 enum nd_status nd_session_open(struct nd_cli *cli, enum nd_session_mode mode,

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "learn/due.h"
 #include "learn/engine_private.h"
 
 #define MOST_WAIT_MS (INT64_C(6) * 3600 * 1000)
@@ -76,6 +77,19 @@ static bool has_waited(const struct nd_rule *rule,
     return false;
 }
 
+bool nd_training_due(const struct nd_rule *rule,
+                     const struct nd_training_state *state, int64_t now_ms,
+                     char *why_r, size_t why_size)
+{
+    if (!has_enough(rule, state, why_r, why_size) ||
+        !has_waited(rule, state, now_ms, why_r, why_size)) {
+        return false;
+    }
+    (void)snprintf(why_r, why_size, "%llu samples changed",
+                   (unsigned long long)state->changes);
+    return true;
+}
+
 enum nd_status nd_engine_due(struct nd_engine *engine, struct nd_error *error,
                              bool *due_r, char *why_r, size_t why_size)
 {
@@ -99,11 +113,8 @@ enum nd_status nd_engine_due(struct nd_engine *engine, struct nd_error *error,
     if (pointer.pinned) {
         (void)snprintf(why_r, why_size, "generation %llu is pinned",
                        (unsigned long long)pointer.generation);
-    } else if (has_enough(rule, &state, why_r, why_size) &&
-               has_waited(rule, &state, now_ms, why_r, why_size)) {
-        (void)snprintf(why_r, why_size, "%llu samples changed",
-                       (unsigned long long)state.changes);
-        due = true;
+    } else {
+        due = nd_training_due(rule, &state, now_ms, why_r, why_size);
     }
     *due_r = due;
     return ND_OK;

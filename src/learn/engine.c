@@ -166,6 +166,7 @@ static void copy_rule(struct nd_engine *engine, const struct nd_rule *rule)
     engine->rule = *rule;
     engine->rule.symbol_spam = nd_strdup(rule->symbol_spam);
     engine->rule.symbol_ham = nd_strdup(rule->symbol_ham);
+    engine->rule.rspamd_redis = NULL; /* not an engine's business */
     engine->scope = (struct nd_scope){engine->rule.name, engine->rule.settings};
 }
 

@@ -5,6 +5,7 @@
  */
 #include "learn/rule.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,11 +54,16 @@ void nd_rule_init(struct nd_rule *rule_r)
     set_training(rule_r);
     rule_r->symbol_spam = nd_strdup("NEURALD_SPAM");
     rule_r->symbol_ham = nd_strdup("NEURALD_HAM");
+    (void)snprintf(rule_r->rspamd_prefix, ND_NAME_BYTES, "rn");
+    (void)snprintf(rule_r->rspamd_rule, ND_NAME_BYTES, "default");
+    (void)snprintf(rule_r->rspamd_settings, ND_NAME_BYTES, "default");
+    rule_r->rspamd_watch_interval_ms = MINUTE_MS;
 }
 
 void nd_rule_free(struct nd_rule *rule)
 {
     free(rule->symbol_spam);
     free(rule->symbol_ham);
+    free(rule->rspamd_redis);
     *rule = (struct nd_rule){0};
 }

@@ -16,10 +16,15 @@
 
 enum nd_mode { ND_MODE_ACTIVE, ND_MODE_OBSERVE };
 
+/* Whose network: our own for mail, or the one that rspamd keeps in its Redis.
+ */
+enum nd_rule_kind { ND_KIND_MAIL, ND_KIND_RSPAMD };
+
 /* Strings are owned by the rule. */
 struct nd_rule {
     char name[ND_NAME_BYTES];     /* "default" */
     char settings[ND_NAME_BYTES]; /* "default" */
+    enum nd_rule_kind kind;       /* mail */
     enum nd_mode mode;            /* observe: weight is always 0 */
 
     /* what is stored */
@@ -60,6 +65,13 @@ struct nd_rule {
     double target_fnr;              /* 0.001 */
     char *symbol_spam, *symbol_ham; /* NEURALD_SPAM, NEURALD_HAM */
     double spam_weight, ham_weight; /* +3.0, -1.0 at most */
+
+    /* kind rspamd: where its network is */
+    char *rspamd_redis;                  /* URL of its Redis; NULL: not set */
+    char rspamd_prefix[ND_NAME_BYTES];   /* rn */
+    char rspamd_rule[ND_NAME_BYTES];     /* default */
+    char rspamd_settings[ND_NAME_BYTES]; /* default */
+    int64_t rspamd_watch_interval_ms;    /* 60 s */
 };
 
 /* A rule of the default settings. Freed with nd_rule_free. */

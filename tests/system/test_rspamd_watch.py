@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trainer for rspamd's own network, on a Redis that holds what rspamd
+leaves there: profile, vectors, network. A real rspamd is in test_rspamd.py."""
+import json
+import random
+import subprocess
+import time
+
+import pytest
+
+from conftest import ROOT
+from rspamd_peer import Redis, unpack
+
+DATA = ROOT / "tests/data"
+PROFILES = "rn2_default_1_default"
+KEY = "rn_default_default_zr8i6hk3_"
+WIDTH = 220
+
+
+def pack(data):
+    """A zstd frame that holds data as it is: one block, not compressed."""
+    if len(data) < 256:
+        head = b"\x20" + bytes([len(data)])
+    else:
+        head = b"\x60" + (len(data) - 256).to_bytes(2, "little")
+    block = (len(data) << 3 | 1).to_bytes(3, "little")
+    return b"\x28\xb5\x2f\xfd" + head + block + data
+
+
+def read_vectors(name):
+    """(label, text) of vectors that rspamd stored."""
+    vectors = []
+    for line in unpack((DATA / name).read_bytes()).decode().splitlines():
+        label, *entries = line.split("#")[0].split()
+        row = ["0"] * WIDTH
+        for entry in entries:
+            column, value = entry.split(":")
+            row[int(column) - 1] = value
+        vectors.append(("spam" if label == "1" else "ham", ";".join(row)))
+    random.Random(1).shuffle(vectors)
+    return vectors
+
+
+def flipped(vectors):
+    return [("ham" if label == "spam" else "spam", text)
+            for label, text in vectors]
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    """What rspamd's network of tests/data was trained on."""
+    return read_vectors("sa_rspamd_vectors.svm.zst")
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    """What it was not."""
+    return read_vectors("sa_rspamd_vectors_test.svm.zst")
+
+
+class Place:
+    """rspamd's keys, and neurald at work on them."""
+
+    def __init__(self, redis, neurald, configured):
+        self.redis, self.neurald = redis, neurald
+        self.config = configured(
+            f'rule rspamd {{ kind = rspamd\n rspamd_redis = "{redis.url}"\n'
+            " seed = 1\n train_after = 50\n train_interval = 0 }\n")
+        self.profile = json.loads(
+            (DATA / "rspamd-3.4-profile.json").read_text())
+
+    def add_profile(self, version, **more):
+        profile = {**self.profile, "version": version,
+                   "redis_key": f"{KEY}{version}", **more}
+        self.redis("ZADD", PROFILES, str(time.time()),
+                   json.dumps(profile, separators=(",", ":")))
+
+    def add_network(self, version, packed=None):
+        """rspamd's own, unless told otherwise."""
+        packed = packed or (DATA / "rspamd-3.4-model.kann.zst").read_bytes()
+        self.redis("HSET", f"{KEY}{version}", "ann", packed, "roc_thresholds",
+                   "[]")
+        self.redis("EXPIRE", f"{KEY}{version}", 100)
+
+    def add_bad_network(self, version, vectors, folder):
+        """One that takes spam for ham, and ham for spam."""
+        lines, out = folder / "lines", folder / "bad"
+        lines.write_text("".join(
+            f"{int(label == 'spam')} {text.replace(';', ' ')}\n"
+            for label, text in flipped(vectors)))
+        self.neurald.ok("rspamd", "train", "--vectors", lines, "--out", out)
+        self.add_network(version, subprocess.run(
+            ["zstd", "-qc", out], check=True, stdout=subprocess.PIPE).stdout)
+
+    def add_vectors(self, version, vectors, key=KEY):
+        for label in ("spam", "ham"):
+            packed = [pack(text.encode()) for class_, text in vectors
+                      if class_ == label]
+            if packed:
+                self.redis("SADD", f"{key}{version}_{label}_set", *packed)
+
+    def sync(self, *arguments):
+        return self.neurald.ok("--config", self.config, "rspamd", "sync",
+                               "--json", *arguments).json
+
+    def live_version(self):
+        return max(json.loads(text)["version"] for text in
+                   self.redis("ZRANGE", PROFILES, 0, -1))
+
+
+@pytest.fixture
+def place(tmp_path, neurald, configured):
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    redis = Redis(folder)
+    yield Place(redis, neurald, configured)
+    redis.stop()
+
+
+def test_nothing_there_yet(place):
+    place.neurald.fails(1, "--config", place.config, "rspamd", "sync",
+                        words="neural module")
+
+
+def test_vectors_become_the_first_network(place, vectors):
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:240])
+    told = place.sync()
+    assert told["outcome"] == "published", told
+    assert (told["version"], told["stored"], told["refused"]) == (1, 240, 0)
+    assert told["auc"] > 0.9
+    fields = place.redis("HKEYS", f"{KEY}1")
+    assert sorted(fields) == [b"ann", b"neurald", b"roc_thresholds"]
+    file = unpack(place.redis("HGET", f"{KEY}1", "ann"))
+    assert file[:4] == b"KAN\1"
+    spam, ham = json.loads(place.redis("HGET", f"{KEY}1", "roc_thresholds"))
+    assert 0 < spam < 1 and 0 < ham < 1
+    assert place.redis("TTL", f"{KEY}1") > 99 * 24 * 3600
+    assert 500 < place.redis("TTL", f"{KEY}0_spam_set") <= 600
+    assert 500 < place.redis("TTL", f"{KEY}0_ham_set") <= 600
+    assert place.redis("EXISTS", f"{KEY}0") == 0  # only the lock was there
+    profiles = [json.loads(text) for text in
+                place.redis("ZREVRANGE", PROFILES, 0, -1)]
+    assert profiles[0] == {**place.profile, "version": 1,
+                           "redis_key": f"{KEY}1"}
+    again = place.sync()
+    assert again["outcome"] == "waiting"
+    assert (again["stored"], again["known"]) == (0, 240)
+
+
+def test_a_better_network_takes_the_live_ones_place(place, vectors, unseen):
+    place.add_profile(0)
+    place.add_profile(1)
+    place.add_network(1)
+    place.add_vectors(0, vectors)
+    assert place.sync()["outcome"] == "waiting"  # and marks the live network
+    place.add_vectors(1, unseen)
+    told = place.sync()
+    assert told["outcome"] == "published", told
+    assert told["version"] == 2 == place.live_version()
+    assert told["auc"] > told["live_auc"]
+    assert place.redis("HGET", f"{KEY}1", "obsolete") == b"1"
+    assert place.redis("HGET", f"{KEY}1", "lock") is None
+    assert place.redis("HGET", f"{KEY}1", "ann") is not None
+
+
+def test_a_worse_network_does_not(place, vectors, unseen):
+    """Most of what the candidate learns from has the wrong label, and rspamd's
+    network has not."""
+    place.add_profile(0)
+    place.add_profile(1)
+    place.add_network(1)
+    place.add_vectors(0, flipped(vectors[:1500]))
+    place.sync()
+    place.add_vectors(1, unseen[:300])
+    told = place.sync()
+    assert told["outcome"] == "rejected", told
+    assert "not better than version 1" in told["text"]
+    assert told["live_auc"] > 0.9
+    assert place.live_version() == 1
+    assert place.redis("EXISTS", f"{KEY}1_spam_set") == 1
+    assert place.redis("HGET", f"{KEY}1", "lock") is None
+
+
+def test_little_that_is_new_judges_nothing(place, vectors, unseen):
+    place.add_profile(0)
+    place.add_profile(1)
+    place.add_network(1)
+    place.add_vectors(0, vectors[:300])
+    place.sync()
+    place.add_vectors(1, unseen[:15])
+    told = place.sync("--force")
+    assert told["outcome"] == "waiting" and "10 of each" in told["text"]
+
+
+@pytest.mark.parametrize("age, outcome", [(5, "busy"), (-5, "busy"),
+                                          (300, "published"),
+                                          (-300, "published")])
+def test_a_lock_is_respected_until_it_is_stale(place, vectors, age, outcome):
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:200])
+    now = int(time.time())
+    place.redis("HSET", f"{KEY}0", "lock", now - age, "hostname", "peer.host")
+    told = place.sync()
+    assert told["outcome"] == outcome, told
+    if outcome == "busy":
+        assert "peer.host" in told["text"]
+        assert place.redis("HGET", f"{KEY}0", "lock") == str(now - age).encode()
+        assert told["stored"] == 200  # copied all the same
+
+
+def test_what_is_not_known_is_left_alone_and_said(place, vectors, tmp_path):
+    place.add_profile(1, providers=["x"])
+    place.add_bad_network(1, vectors[:300], tmp_path)
+    place.redis("HSET", f"{KEY}1", "colour", "blue")
+    place.sync()
+    place.add_vectors(1, vectors[:400])
+    result = place.neurald.ok("--config", place.config, "rspamd", "sync",
+                              "--json")
+    assert "colour" in result.err and "providers" in result.err
+    assert result.json["outcome"] == "published"
+    assert place.redis("HGET", f"{KEY}1", "colour") == b"blue"
+    newest = json.loads(place.redis("ZREVRANGE", PROFILES, 0, 0)[0])
+    assert newest["providers"] == ["x"] and newest["version"] == 2
+
+
+@pytest.mark.parametrize("field", ["pca", "norm_stats", "providers_meta"])
+def test_a_network_of_other_inputs_stays(place, vectors, field):
+    place.add_profile(1)
+    place.add_network(1)
+    place.redis("HSET", f"{KEY}1", field, "x")
+    place.add_vectors(1, vectors[:200])
+    told = place.sync("--force")
+    assert told["outcome"] == "left" and field in told["text"]
+    assert told["stored"] == 200
+    assert place.live_version() == 1
+
+
+def test_a_network_that_cannot_be_read_stays(place, vectors):
+    place.add_profile(1)
+    place.redis("HSET", f"{KEY}1", "ann", pack(b"KAN\1 and nothing"))
+    place.add_vectors(1, vectors[:200])
+    told = place.sync("--force")
+    assert told["outcome"] == "left" and "cannot be judged" in told["text"]
+
+
+def test_the_live_networks_expiry_is_refreshed(place, vectors):
+    place.add_profile(1)
+    place.add_network(1)
+    assert place.redis("TTL", f"{KEY}1") <= 100
+    place.sync()
+    assert place.redis("TTL", f"{KEY}1") > 99 * 24 * 3600
+    place.redis("PERSIST", f"{KEY}1")
+    place.sync()
+    assert place.redis("TTL", f"{KEY}1") == -1  # for ever is longer
+
+
+def test_vectors_that_are_none_are_left_out(place, vectors):
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:100])
+    bad = ["0;1", "nan;" + vectors[0][1][2:], "x", vectors[0][1] + ";0;0"]
+    for text in bad:
+        place.redis("SADD", f"{KEY}0_spam_set", pack(text.encode()))
+    place.redis("SADD", f"{KEY}0_ham_set", b"not compressed")
+    result = place.neurald.ok("--config", place.config, "rspamd", "sync",
+                              "--json")
+    assert result.json["refused"] >= 4
+    assert "left out" in result.err
+
+
+def test_new_symbols_keep_the_old_vectors(place, vectors):
+    """rspamd would start from nothing, and be without a network meanwhile."""
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:300])
+    assert place.sync()["version"] == 1
+    symbols = sorted(place.profile["symbols"][1:] + ["A_NEW_ONE"])
+    place.add_profile(0, symbols=symbols, digest="other" * 20,
+                      redis_key="rn_default_default_otherothe_0")
+    told = place.sync()
+    assert told["outcome"] == "published", told
+    newest = json.loads(place.redis("ZREVRANGE", PROFILES, 0, 0)[0])
+    assert newest["redis_key"] == "rn_default_default_otherothe_1"
+    assert newest["symbols"] == symbols
+    assert told["auc"] > 0.9
+
+
+def test_a_malformed_profile_is_passed_over(place, vectors):
+    place.redis("ZADD", PROFILES, "9999999999", "{not json")
+    place.redis("ZADD", PROFILES, "9999999998",
+                '{"digest":"d","symbols":["A"],"version":3,"redis_key":"k_2"}')
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:200])
+    result = place.neurald.ok("--config", place.config, "rspamd", "sync",
+                              "--json")
+    assert result.json["outcome"] == "published"
+    assert "no JSON" in result.err and "k_2" in result.err
+
+
+def test_the_keys_of_the_configuration_have_their_effect(place, vectors,
+                                                         configured):
+    profile = {**place.profile, "version": 0,
+               "redis_key": "px_LONG_out_zr8i6hk3_0"}
+    place.redis("ZADD", "px2_LONG_1_out", 1, json.dumps(profile))
+    place.redis("HSET", profile["redis_key"], "lock", int(time.time()) - 60,
+                "hostname", "peer")
+    place.add_vectors("", vectors[:200], profile["redis_key"])
+    config = """rule "mine" {{ kind = rspamd
+        rspamd_redis = "{0}"\n rspamd_prefix = "px"\n rspamd_rule = "LONG"
+        rspamd_settings = "out"\n rspamd_watch_interval = {1}\n seed = 1 }}"""
+    place.config = configured(config.format(place.redis.url, "60s"))
+    assert place.sync()["outcome"] == "busy"
+    place.config = configured(config.format(place.redis.url, "10s"))
+    assert place.sync("--rule", "mine")["outcome"] == "published"
+    assert place.redis("EXISTS", "px_LONG_out_zr8i6hk3_1") == 1
+
+
+def test_rules_of_the_other_kind_are_left_in_peace(place, mail):
+    place.neurald.ok("--config", place.config, "learn", "--spam", mail("spam"))
+    text = place.neurald.ok("--config", place.config, "config").text
+    assert "kind = rspamd" in text and "rule rspamd {" in text
+    assert "rule default {" in text
+    place.neurald.fails(64, "--config", place.config, "rspamd", "sync",
+                        "--rule", "default", words="default")
+    place.neurald.fails(64, "rspamd", "sync", words="kind rspamd")
+
+
+def test_a_rule_without_its_redis_is_refused(neurald, configured):
+    config = configured("rule r { kind = rspamd }\n")
+    neurald.fails(78, "--config", config, "rspamd", "sync",
+                  words="rspamd_redis")
+
+
+def test_watch_goes_on_until_it_is_stopped(place, vectors):
+    text = place.config.read_text().replace("seed = 1",
+                                            "seed = 1\n watch_interval = 1s")
+    place.config.write_text(text)
+    process = place.neurald.start("--config", place.config, "rspamd", "watch",
+                                  "--json", stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+    try:
+        time.sleep(1)
+        place.add_profile(0)
+        place.add_vectors(0, vectors[:200])
+        lines = []
+        while not any('"published"' in line for line in lines):
+            lines.append(process.stdout.readline().decode())
+            assert lines[-1], process.stderr.read()
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert place.live_version() == 1
