@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "cli/command.h"
 #include "cli/manual.h"
+#include "cli/remote.h"
 
 static const struct nd_option global_options[] = {
     {"config", ND_OPTION_VALUE, "FILE", "read the configuration from FILE"},
@@ -21,6 +22,13 @@ static const struct nd_option global_options[] = {
     {"rule", ND_OPTION_VALUE, "NAME",
      "use this rule of the configuration (else all of them, or the first, as "
      "the command has it)"},
+    {"server", ND_OPTION_VALUE, "URL",
+     "ask a daemon instead of opening the store: unix:PATH or "
+     "http://HOST:PORT (learn, forget, relabel, score, explain, train, "
+     "status)"},
+    {"token-file", ND_OPTION_VALUE, "FILE",
+     "lines \"ROLE TOKEN\" (read, learn, admin): with --server the best of "
+     "them is sent, with serve they are what opens the API"},
     {"json", ND_OPTION_FLAG, NULL,
      "results as JSON, one object a line, and nothing else on standard output"},
     {"quiet", ND_OPTION_FLAG, NULL, "no progress and no remarks"},
@@ -173,6 +181,9 @@ static enum nd_status run_command(struct nd_cli *cli,
     enum nd_status status = nd_hash_init(&cli->error);
     if (status == ND_OK) {
         status = load_config(cli, command);
+    }
+    if (status == ND_OK) {
+        status = nd_cli_check_server(cli, command);
     }
     if (status == ND_OK) {
         status = command->run(cli);

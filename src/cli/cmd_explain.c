@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/reading.h"
+#include "cli/remote.h"
 #include "cli/session.h"
 #include "cli/values.h"
 #include "cli/verdict.h"
@@ -77,32 +78,87 @@ static void print_text(const struct explanation *what)
     }
 }
 
-static enum nd_status explain_item(struct nd_cli *cli,
-                                   struct nd_session *session,
-                                   const struct nd_item *item, size_t limit)
+/* Who explains: the session, or where that is NULL the daemon. */
+struct explaining {
+    struct nd_cli *cli;
+    struct nd_session *session;
+    struct nd_remote *remote;
+    uint64_t limit;
+};
+
+static enum nd_family family_of(const char *name)
 {
-    struct explanation what = {.path = item->path};
-    nd_engine_explain(session->engines[0], &item->message, item->scan, limit,
-                      item->arena, &what.verdict, &what.reasons, &what.count);
-    if (what.verdict.generation == 0) {
-        const char *problem = nd_engine_model_problem(session->engines[0]);
+    int family = 0;
+    while (family < ND_FAMILY_COUNT - 1 &&
+           strcmp(nd_family((enum nd_family)family)->name, name) != 0) {
+        family++;
+    }
+    return (enum nd_family)family;
+}
+
+static void read_reasons(const json_t *answer, struct nd_arena *arena,
+                         struct explanation *what)
+{
+    const json_t *list = json_object_get(answer, "reasons");
+    what->count = json_array_size(list);
+    struct nd_reason *reasons =
+        nd_arena_take(arena, what->count * sizeof(*reasons));
+    for (size_t i = 0; i < what->count; i++) {
+        const json_t *from = json_array_get(list, i);
+        reasons[i] = (struct nd_reason){
+            .name = nd_remote_text(from, "name"),
+            .family = family_of(nd_remote_text(from, "family")),
+            .change = nd_remote_number(from, "change")};
+    }
+    what->reasons = reasons;
+}
+
+static enum nd_status tell(struct explaining *run,
+                           const struct explanation *what)
+{
+    if (what->verdict.generation == 0) {
+        const char *problem =
+            run->session != NULL
+                ? nd_engine_model_problem(run->session->engines[0])
+                : NULL;
         return nd_fail(
-            &cli->error, ND_NOTHING, "there is nothing to explain: %s",
+            &run->cli->error, ND_NOTHING, "there is nothing to explain: %s",
             problem != NULL && problem[0] != '\0' ? problem
                                                   : "no model was trained yet");
     }
-    if (cli->json) {
-        return print_json(cli, &what);
+    if (run->cli->json) {
+        return print_json(run->cli, what);
     }
-    print_text(&what);
+    print_text(what);
     return ND_OK;
 }
 
-static enum nd_status explain_paths(struct nd_cli *cli,
-                                    struct nd_session *session,
-                                    const struct nd_scan_file *scans,
-                                    uint64_t limit)
+static enum nd_status explain_item(struct explaining *run,
+                                   const struct nd_item *item)
 {
+    struct explanation what = {.path = item->path};
+    json_t *answer = NULL;
+    enum nd_status status = ND_OK;
+    if (run->remote != NULL) {
+        status = nd_remote_score(run->remote, item, run->limit, &answer,
+                                 &what.verdict);
+        read_reasons(answer, item->arena, &what);
+    } else {
+        nd_engine_explain(run->session->engines[0], &item->message, item->scan,
+                          (size_t)run->limit, item->arena, &what.verdict,
+                          &what.reasons, &what.count);
+    }
+    if (status == ND_OK) {
+        status = tell(run, &what);
+    }
+    json_decref(answer);
+    return status;
+}
+
+static enum nd_status explain_paths(struct explaining *run,
+                                    const struct nd_scan_file *scans)
+{
+    struct nd_cli *cli = run->cli;
     static const char *const standard_input[] = {"-"};
     struct nd_reading *reading = NULL;
     struct nd_item item;
@@ -126,29 +182,33 @@ static enum nd_status explain_paths(struct nd_cli *cli,
                              "no message was found to explain");
         } else if (status == ND_OK) {
             any = true;
-            status = explain_item(cli, session, &item, (size_t)limit);
+            status = explain_item(run, &item);
         }
     }
     nd_reading_close(&reading);
     return status;
 }
 
-static enum nd_status run(struct nd_cli *cli)
+static enum nd_status run_explain(struct nd_cli *cli)
 {
-    struct nd_session *session = NULL;
+    struct explaining run = {.cli = cli, .limit = 20};
     struct nd_scan_file *scans = NULL;
-    uint64_t limit = 20;
-    enum nd_status status = nd_value_count(cli, "limit", 1, 100000, &limit);
+    bool remote = nd_cli_is_remote(cli);
+    enum nd_status status =
+        nd_value_count(cli, "limit", 1, remote ? 1000 : 100000, &run.limit);
     if (status == ND_OK) {
         status = nd_reading_scans(cli, &scans);
     }
     if (status == ND_OK) {
-        status = nd_session_open(cli, ND_SESSION_READ, true, &session);
+        status =
+            remote ? nd_remote_open(cli, &run.remote)
+                   : nd_session_open(cli, ND_SESSION_READ, true, &run.session);
     }
     if (status == ND_OK) {
-        status = explain_paths(cli, session, scans, limit);
+        status = explain_paths(&run, scans);
     }
-    nd_session_close(&session);
+    nd_remote_close(&run.remote);
+    nd_session_close(&run.session);
     nd_scan_file_close(&scans);
     return status;
 }
@@ -166,5 +226,6 @@ const struct nd_command nd_command_explain = {
         "JSON, a line a message: path, probability, verdict, symbol, weight, "
         "generation, log_odds, reasons (a list of name, family, change).\n",
     .options = options,
-    .run = run,
+    .knows_server = true,
+    .run = run_explain,
 };

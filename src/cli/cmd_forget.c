@@ -5,6 +5,7 @@
  */
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/remote_learn.h"
 #include "cli/selection.h"
 #include "cli/session.h"
 
@@ -14,33 +15,27 @@ struct forgetting {
     struct nd_cli *cli;
     struct nd_session *session;
     struct nd_selection selection;
-    struct nd_scope scope; /* of the rule under way */
+    const char *rule; /* under way */
     struct nd_named_samples samples;
     uint64_t forgotten, absent;
 };
 
 static enum nd_status forget_one(struct forgetting *run,
+                                 const struct nd_scope *scope,
                                  const struct nd_named_sample *sample)
 {
-    const uint8_t *identity = sample->identity;
-    bool existed = false;
-    enum nd_status status;
-    if (run->selection.dry_run) {
-        struct nd_sample_info info;
-        status = nd_store_find(run->session->store, &run->scope, identity,
-                               &run->cli->error, &info);
-        existed = status == ND_OK;
-        status = status == ND_NO_INPUT ? ND_OK : status;
-    } else {
-        status = nd_store_forget(run->session->store, &run->scope, identity, 0,
-                                 &run->cli->error, &existed);
-    }
-    if (status == ND_OK && !existed) {
+    struct nd_bulk bulk = {.identity = sample->identity,
+                           .label = -1,
+                           .dry_run = run->selection.dry_run};
+    struct nd_bulk_result result = {0};
+    enum nd_status status = nd_bulk_change(run->session->store, scope, &bulk,
+                                           &run->cli->error, &result);
+    if (status == ND_OK && result.absent > 0) {
         nd_cli_remark(run->cli, "%s: no sample of rule %s", sample->name,
-                      run->scope.rule);
+                      scope->rule);
     }
-    run->forgotten += existed;
-    run->absent += !existed;
+    run->forgotten += result.changed;
+    run->absent += result.absent;
     return status;
 }
 
@@ -50,7 +45,7 @@ static enum nd_status print_result(struct forgetting *run)
     if (run->cli->json) {
         struct nd_json json = {0};
         nd_json_open(&json, NULL, '{');
-        nd_json_text(&json, "rule", run->scope.rule);
+        nd_json_text(&json, "rule", run->rule);
         nd_json_unsigned(&json, "forgotten", run->forgotten);
         nd_json_unsigned(&json, "absent", run->absent);
         nd_json_switch(&json, "dry_run", run->selection.dry_run);
@@ -59,7 +54,7 @@ static enum nd_status print_result(struct forgetting *run)
         nd_json_free(&json);
         return status;
     }
-    printf("%s: %llu sample%s %sforgotten", run->scope.rule,
+    printf("%s: %llu sample%s %sforgotten", run->rule,
            (unsigned long long)run->forgotten, run->forgotten == 1 ? "" : "s",
            run->selection.dry_run ? "would be " : "");
     if (run->absent > 0) {
@@ -69,18 +64,20 @@ static enum nd_status print_result(struct forgetting *run)
     return ND_OK;
 }
 
-static enum nd_status forget_for_rule(struct forgetting *run)
+static enum nd_status forget_for_rule(struct forgetting *run,
+                                      const struct nd_scope *scope)
 {
     enum nd_status status = ND_OK;
+    run->rule = scope->rule;
     run->forgotten = 0;
     run->absent = 0;
     if (run->selection.by_filter) {
         status = nd_store_forget_matching(
-            run->session->store, &run->scope, &run->selection.filter,
+            run->session->store, scope, &run->selection.filter,
             run->selection.dry_run, &run->cli->error, &run->forgotten);
     }
     for (size_t i = 0; i < run->samples.count && status == ND_OK; i++) {
-        status = forget_one(run, &run->samples.items[i]);
+        status = forget_one(run, scope, &run->samples.items[i]);
     }
     return status == ND_OK ? print_result(run) : status;
 }
@@ -97,6 +94,34 @@ static enum nd_status check_usage(struct forgetting *run, size_t paths)
     return ND_OK;
 }
 
+static enum nd_status forget_there(struct forgetting *run)
+{
+    struct nd_remote_changes changes = {0};
+    enum nd_status status = nd_remote_change(run->cli, &run->selection,
+                                             &run->samples, -1, &changes);
+    for (size_t i = 0; i < changes.count && status == ND_OK; i++) {
+        run->rule = changes.of[i].rule;
+        run->forgotten = changes.of[i].result.changed;
+        run->absent = changes.of[i].result.absent;
+        status = print_result(run);
+    }
+    nd_remote_changes_free(&changes);
+    return status;
+}
+
+static enum nd_status forget_here(struct forgetting *run)
+{
+    enum nd_status status = nd_session_open_store(
+        run->cli, run->selection.dry_run ? ND_SESSION_READ : ND_SESSION_WRITE,
+        &run->session);
+    for (size_t i = 0; status == ND_OK && i < run->session->count; i++) {
+        struct nd_scope scope = nd_session_scope(&run->session->rules[i]);
+        status = forget_for_rule(run, &scope);
+    }
+    nd_session_close(&run->session);
+    return status;
+}
+
 static enum nd_status run(struct nd_cli *cli)
 {
     struct forgetting run = {.cli = cli};
@@ -110,15 +135,8 @@ static enum nd_status run(struct nd_cli *cli)
         status = nd_named_samples_read(cli, paths, count, &run.samples);
     }
     if (status == ND_OK) {
-        status = nd_session_open_store(
-            cli, run.selection.dry_run ? ND_SESSION_READ : ND_SESSION_WRITE,
-            &run.session);
+        status = nd_cli_is_remote(cli) ? forget_there(&run) : forget_here(&run);
     }
-    for (size_t i = 0; status == ND_OK && i < run.session->count; i++) {
-        run.scope = nd_session_scope(&run.session->rules[i]);
-        status = forget_for_rule(&run);
-    }
-    nd_session_close(&run.session);
     nd_named_samples_free(&run.samples);
     return status;
 }
@@ -134,5 +152,6 @@ const struct nd_command nd_command_forget = {
         "trains at once.\n"
         "JSON, an object a rule: rule, forgotten, absent, dry_run.\n",
     .options = options,
+    .knows_server = true,
     .run = run,
 };

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/identity_map.h"
 #include "cli/reading.h"
+#include "cli/remote_learn.h"
 #include "cli/session.h"
 #include "cli/tally.h"
 #include "cli/values.h"
@@ -32,11 +33,12 @@ static const struct nd_option options[] = {
 
 struct learning {
     struct nd_cli *cli;
-    struct nd_session *session;
+    struct nd_session *session; /* NULL: a daemon is asked */
+    struct nd_remote *remote;
     struct nd_scan_file *scans;
     struct nd_identity_map *identities;
     struct nd_lesson lesson;
-    struct nd_tally *tallies; /* by rule */
+    struct nd_tallies tallies; /* by rule */
     char *conflict_example;
     uint64_t messages, skipped;
 };
@@ -67,8 +69,11 @@ static enum nd_status learn_message(struct learning *run,
     run->messages++;
     run->lesson.path = item->path;
     enum nd_status status = ND_OK;
+    if (run->remote != NULL) {
+        return nd_remote_learn(run->remote, item, &run->lesson, &run->tallies);
+    }
     for (size_t i = 0; i < run->session->count && status == ND_OK; i++) {
-        struct told told = {&run->tallies[i], run->lesson.label};
+        struct told told = {&run->tallies.of[i], run->lesson.label};
         status = nd_engine_learn(run->session->engines[i], &item->message,
                                  item->scan, &run->lesson, learned, &told,
                                  &run->cli->error);
@@ -79,8 +84,9 @@ static enum nd_status learn_message(struct learning *run,
 static enum nd_status flush(struct learning *run)
 {
     enum nd_status status = ND_OK;
-    for (size_t i = 0; i < run->session->count && status == ND_OK; i++) {
-        struct told told = {&run->tallies[i], run->lesson.label};
+    size_t count = run->session != NULL ? run->session->count : 0;
+    for (size_t i = 0; i < count && status == ND_OK; i++) {
+        struct told told = {&run->tallies.of[i], run->lesson.label};
         status = nd_engine_flush(run->session->engines[i], learned, &told,
                                  &run->cli->error);
     }
@@ -144,14 +150,14 @@ static enum nd_status learn_label(struct learning *run, const char *option,
 
 static enum nd_status print_rule(struct learning *run, size_t index)
 {
-    const char *rule = run->session->rules[index].name;
+    const char *rule = run->tallies.rules[index];
     enum nd_status status = ND_OK;
     if (run->cli->json) {
         struct nd_json json = {0};
         nd_json_open(&json, NULL, '{');
         nd_json_text(&json, "rule", rule);
         nd_json_unsigned(&json, "messages", run->messages);
-        nd_tally_json(&run->tallies[index], &json);
+        nd_tally_json(&run->tallies.of[index], &json);
         nd_json_unsigned(&json, "skipped", run->skipped);
         nd_json_unsigned(&json, "conflicts",
                          nd_identity_map_conflicts(run->identities));
@@ -160,7 +166,7 @@ static enum nd_status print_rule(struct learning *run, size_t index)
         nd_json_free(&json);
     } else {
         struct nd_buffer text = {0};
-        nd_tally_words(&run->tallies[index], &text);
+        nd_tally_words(&run->tallies.of[index], &text);
         printf("%s: %s\n", rule, (const char *)text.data);
         nd_buffer_free(&text);
     }
@@ -178,7 +184,7 @@ static enum nd_status print_all(struct learning *run)
                       conflicts, conflicts == 1 ? " was" : "s were",
                       run->conflict_example);
     }
-    for (size_t i = 0; i < run->session->count && status == ND_OK; i++) {
+    for (size_t i = 0; i < run->tallies.count && status == ND_OK; i++) {
         status = print_rule(run, i);
     }
     return status;
@@ -214,12 +220,12 @@ static enum nd_status check_usage(struct nd_cli *cli, int *source)
 /* What was stored before a failure is stored: say so beside the error. */
 static void tell_partial(struct learning *run)
 {
-    for (size_t i = 0; i < run->session->count; i++) {
-        if (run->tallies[i].known) {
+    for (size_t i = 0; i < run->tallies.count; i++) {
+        if (run->tallies.of[i].known) {
             struct nd_buffer text = {0};
-            nd_tally_words(&run->tallies[i], &text);
+            nd_tally_words(&run->tallies.of[i], &text);
             nd_cli_remark(run->cli, "stored before the failure: %s: %s",
-                          run->session->rules[i].name, (const char *)text.data);
+                          run->tallies.rules[i], (const char *)text.data);
             nd_buffer_free(&text);
         }
     }
@@ -242,6 +248,21 @@ static enum nd_status learn_all(struct learning *run)
     return print_all(run);
 }
 
+/* The store with a tally for each rule, or the daemon, whose rules are known
+ * by its first answer. */
+static enum nd_status open_target(struct learning *run)
+{
+    if (nd_cli_is_remote(run->cli)) {
+        return nd_remote_open(run->cli, &run->remote);
+    }
+    enum nd_status status =
+        nd_session_open(run->cli, ND_SESSION_CREATE, false, &run->session);
+    for (size_t i = 0; status == ND_OK && i < run->session->count; i++) {
+        (void)nd_tallies_find(&run->tallies, run->session->rules[i].name);
+    }
+    return status;
+}
+
 static enum nd_status run(struct nd_cli *cli)
 {
     struct learning run = {.cli = cli};
@@ -251,17 +272,17 @@ static enum nd_status run(struct nd_cli *cli)
         status = nd_reading_scans(cli, &run.scans);
     }
     if (status == ND_OK) {
-        status = nd_session_open(cli, ND_SESSION_CREATE, false, &run.session);
+        status = open_target(&run);
     }
     if (status == ND_OK) {
         run.lesson.source = (enum nd_source)source;
         run.identities = nd_identity_map_create();
-        run.tallies = nd_calloc(run.session->count, sizeof(*run.tallies));
         status = learn_all(&run);
     }
-    free(run.tallies);
+    nd_tallies_free(&run.tallies);
     free(run.conflict_example);
     nd_identity_map_destroy(&run.identities);
+    nd_remote_close(&run.remote);
     nd_session_close(&run.session);
     nd_scan_file_close(&run.scans);
     return status;
@@ -281,5 +302,6 @@ const struct nd_command nd_command_learn = {
         "replaced, relabelled, merged, duplicate, refused (reason to number), "
         "spam, ham (samples now), skipped, conflicts.\n",
     .options = options,
+    .knows_server = true,
     .run = run,
 };

@@ -14,6 +14,7 @@
 #include "cli/model_transfer.h"
 #include "cli/session.h"
 #include "cli/values.h"
+#include "learn/previous.h"
 #include "nn/model.h"
 
 static const struct nd_option options[] = {
@@ -180,40 +181,13 @@ static enum nd_status point(struct nd_model_work *work, uint64_t generation,
     return status;
 }
 
-/* The newest kept generation that is older than the live one. */
-static enum nd_status find_previous(struct nd_model_work *work,
-                                    uint64_t *generation_r)
-{
-    struct nd_model_info *models = NULL;
-    size_t count = 0;
-    uint64_t live = 0, previous = 0;
-    enum nd_status status = nd_store_model_list(
-        work->session->store, &work->scope, &work->cli->error, &models, &count);
-    for (size_t i = 0; i < count && status == ND_OK; i++) {
-        live = models[i].live ? models[i].generation : live;
-    }
-    for (size_t i = 0; i < count && status == ND_OK; i++) {
-        if (models[i].generation < live && models[i].generation > previous) {
-            previous = models[i].generation;
-        }
-    }
-    free(models);
-    if (status == ND_OK && previous == 0) {
-        status = nd_fail(&work->cli->error, ND_NOTHING,
-                         "rule %s has no older generation to go back to",
-                         work->scope.rule);
-    }
-    if (status == ND_OK) {
-        *generation_r = previous;
-    }
-    return status;
-}
-
 static enum nd_status run_rollback(struct nd_model_work *work)
 {
     uint64_t generation = work->generation;
     enum nd_status status =
-        generation == 0 ? find_previous(work, &generation) : ND_OK;
+        generation == 0 ? nd_model_previous(work->session->store, &work->scope,
+                                            &work->cli->error, &generation)
+                        : ND_OK;
     return status == ND_OK ? point(work, generation, false, " again") : status;
 }
 

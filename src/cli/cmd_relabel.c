@@ -3,11 +3,11 @@
  * neurald relabel: changes the label of samples that are stored, by message or
  * in bulk, for every rule. The features stay as they were.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/remote_learn.h"
 #include "cli/selection.h"
 #include "cli/session.h"
 #include "cli/tally.h"
@@ -23,89 +23,22 @@ struct relabelling {
     struct nd_cli *cli;
     struct nd_session *session;
     struct nd_selection selection;
-    struct nd_scope scope; /* of the rule under way */
-    enum nd_class label;
+    int label;
     struct nd_named_samples samples;
-    struct nd_tally tally;
-    uint64_t absent, would;
 };
 
-static enum nd_status relabel_sample(struct relabelling *run,
-                                     const uint8_t identity[ND_IDENTITY_BYTES])
-{
-    struct nd_claim claim = {run->label, ND_SOURCE_USER, 0};
-    struct nd_put_result result;
-    enum nd_status status =
-        nd_store_relabel(run->session->store, &run->scope, identity, &claim,
-                         &run->cli->error, &result);
-    if (status == ND_OK) {
-        nd_tally_add(&run->tally, run->label, &result);
-    }
-    return status;
-}
+/* ---- output ---- */
 
-static enum nd_status relabel_one(struct relabelling *run,
-                                  const struct nd_named_sample *sample)
-{
-    const uint8_t *identity = sample->identity;
-    struct nd_sample_info info;
-    enum nd_status status = nd_store_find(run->session->store, &run->scope,
-                                          identity, &run->cli->error, &info);
-    if (status == ND_OK && run->selection.dry_run) {
-        run->would += info.label != run->label;
-        return ND_OK;
-    }
-    if (status == ND_OK) {
-        status = relabel_sample(run, identity);
-    }
-    if (status == ND_NO_INPUT) {
-        nd_cli_remark(run->cli,
-                      "%s: no sample of rule %s; 'neurald learn' stores one",
-                      sample->name, run->scope.rule);
-        run->absent++;
-        status = ND_OK;
-    }
-    return status;
-}
-
-static enum nd_status relabel_matching(struct relabelling *run)
-{
-    struct nd_snapshot snapshot;
-    enum nd_status status = nd_store_snapshot(run->session->store, &run->scope,
-                                              &run->cli->error, &snapshot);
-    if (status != ND_OK) {
-        return status;
-    }
-    for (size_t i = 0; i < snapshot.count && status == ND_OK; i++) {
-        const struct nd_sample_info *sample = &snapshot.samples[i];
-        if (sample->label == run->label ||
-            !nd_selection_matches(&run->selection, sample)) {
-            continue;
-        }
-        if (run->selection.dry_run) {
-            run->would++;
-            continue;
-        }
-        status = relabel_sample(run, sample->identity);
-        /* It went in the meantime: nothing to relabel. */
-        status = status == ND_NO_INPUT ? ND_OK : status;
-    }
-    free(snapshot.samples);
-    return status;
-}
-
-static enum nd_status print_json(struct relabelling *run)
+static enum nd_status print_json(struct relabelling *run, const char *rule,
+                                 const struct nd_bulk_result *result)
 {
     struct nd_json json = {0};
-    uint64_t changed = run->selection.dry_run
-                           ? run->would
-                           : run->tally.outcomes[ND_PUT_RELABELLED];
     nd_json_open(&json, NULL, '{');
-    nd_json_text(&json, "rule", run->scope.rule);
-    nd_json_unsigned(&json, "relabelled", changed);
-    nd_json_unsigned(&json, "unchanged", run->tally.outcomes[ND_PUT_DUPLICATE]);
-    nd_json_unsigned(&json, "refused", run->tally.outcomes[ND_PUT_REFUSED]);
-    nd_json_unsigned(&json, "absent", run->absent);
+    nd_json_text(&json, "rule", rule);
+    nd_json_unsigned(&json, "relabelled", result->changed);
+    nd_json_unsigned(&json, "unchanged", result->unchanged);
+    nd_json_unsigned(&json, "refused", result->refused);
+    nd_json_unsigned(&json, "absent", result->absent);
     nd_json_switch(&json, "dry_run", run->selection.dry_run);
     nd_json_close(&json, '}');
     enum nd_status status = nd_json_line(&json, stdout, &run->cli->error);
@@ -113,26 +46,102 @@ static enum nd_status print_json(struct relabelling *run)
     return status;
 }
 
-static enum nd_status print_result(struct relabelling *run)
+static void print_words(const struct relabelling *run,
+                        const struct nd_bulk_result *result)
+{
+    struct nd_buffer text = {0};
+    struct nd_tally tally = {.known = result->known};
+    tally.outcomes[ND_PUT_RELABELLED] = result->changed;
+    tally.outcomes[ND_PUT_DUPLICATE] = result->unchanged;
+    tally.outcomes[ND_PUT_REFUSED] = result->refused;
+    memcpy(tally.refused, result->reasons, sizeof(tally.refused));
+    memcpy(tally.count, result->count, sizeof(tally.count));
+    nd_tally_words(&tally, &text);
+    printf("to %s: %s", nd_class_name((enum nd_class)run->label),
+           (const char *)text.data);
+    nd_buffer_free(&text);
+}
+
+static enum nd_status print_result(struct relabelling *run, const char *rule,
+                                   const struct nd_bulk_result *result)
 {
     if (run->cli->json) {
-        return print_json(run);
+        return print_json(run, rule, result);
     }
+    printf("%s: ", rule);
     if (run->selection.dry_run) {
-        printf("%s: %llu would be relabelled to %s", run->scope.rule,
-               (unsigned long long)run->would, nd_class_name(run->label));
+        printf("%llu would be relabelled to %s",
+               (unsigned long long)result->changed,
+               nd_class_name((enum nd_class)run->label));
     } else {
-        struct nd_buffer text = {0};
-        nd_tally_words(&run->tally, &text);
-        printf("%s: to %s: %s", run->scope.rule, nd_class_name(run->label),
-               (const char *)text.data);
-        nd_buffer_free(&text);
+        print_words(run, result);
     }
-    if (run->absent > 0) {
-        printf(", %llu not there", (unsigned long long)run->absent);
+    if (result->absent > 0) {
+        printf(", %llu not there", (unsigned long long)result->absent);
     }
     putchar('\n');
     return ND_OK;
+}
+
+/* ---- the work ---- */
+
+/* One sample, or (NULL) those of the selection; adds to sum. */
+static enum nd_status relabel(struct relabelling *run,
+                              const struct nd_scope *scope,
+                              const struct nd_named_sample *sample,
+                              struct nd_bulk_result *sum)
+{
+    struct nd_bulk bulk = {.identity = sample != NULL ? sample->identity : NULL,
+                           .filter = run->selection.filter,
+                           .label = run->label,
+                           .dry_run = run->selection.dry_run};
+    struct nd_bulk_result result = {0};
+    enum nd_status status = nd_bulk_change(run->session->store, scope, &bulk,
+                                           &run->cli->error, &result);
+    if (status == ND_OK && result.absent > 0 && sample != NULL) {
+        nd_cli_remark(run->cli,
+                      "%s: no sample of rule %s; 'neurald learn' stores one",
+                      sample->name, scope->rule);
+    }
+    nd_bulk_sum(sum, &result);
+    return status;
+}
+
+static enum nd_status relabel_for_rule(struct relabelling *run,
+                                       const struct nd_scope *scope)
+{
+    struct nd_bulk_result sum = {0};
+    enum nd_status status =
+        run->selection.by_filter ? relabel(run, scope, NULL, &sum) : ND_OK;
+    for (size_t i = 0; i < run->samples.count && status == ND_OK; i++) {
+        status = relabel(run, scope, &run->samples.items[i], &sum);
+    }
+    return status == ND_OK ? print_result(run, scope->rule, &sum) : status;
+}
+
+static enum nd_status relabel_there(struct relabelling *run)
+{
+    struct nd_remote_changes changes = {0};
+    enum nd_status status = nd_remote_change(
+        run->cli, &run->selection, &run->samples, run->label, &changes);
+    for (size_t i = 0; i < changes.count && status == ND_OK; i++) {
+        status = print_result(run, changes.of[i].rule, &changes.of[i].result);
+    }
+    nd_remote_changes_free(&changes);
+    return status;
+}
+
+static enum nd_status relabel_here(struct relabelling *run)
+{
+    enum nd_status status = nd_session_open_store(
+        run->cli, run->selection.dry_run ? ND_SESSION_READ : ND_SESSION_WRITE,
+        &run->session);
+    for (size_t i = 0; status == ND_OK && i < run->session->count; i++) {
+        struct nd_scope scope = nd_session_scope(&run->session->rules[i]);
+        status = relabel_for_rule(run, &scope);
+    }
+    nd_session_close(&run->session);
+    return status;
 }
 
 static enum nd_status check_usage(struct relabelling *run, size_t paths)
@@ -150,23 +159,8 @@ static enum nd_status check_usage(struct relabelling *run, size_t paths)
                        "messages (PATH... or --identity), or --source, "
                        "--label, --since, --until");
     }
-    run->label = (enum nd_class)label;
+    run->label = label;
     return ND_OK;
-}
-
-static enum nd_status relabel_for_rule(struct relabelling *run)
-{
-    enum nd_status status = ND_OK;
-    run->tally = (struct nd_tally){0};
-    run->absent = 0;
-    run->would = 0;
-    if (run->selection.by_filter) {
-        status = relabel_matching(run);
-    }
-    for (size_t i = 0; i < run->samples.count && status == ND_OK; i++) {
-        status = relabel_one(run, &run->samples.items[i]);
-    }
-    return status == ND_OK ? print_result(run) : status;
 }
 
 static enum nd_status run(struct nd_cli *cli)
@@ -182,15 +176,9 @@ static enum nd_status run(struct nd_cli *cli)
         status = nd_named_samples_read(cli, paths, count, &run.samples);
     }
     if (status == ND_OK) {
-        status = nd_session_open_store(
-            cli, run.selection.dry_run ? ND_SESSION_READ : ND_SESSION_WRITE,
-            &run.session);
+        status =
+            nd_cli_is_remote(cli) ? relabel_there(&run) : relabel_here(&run);
     }
-    for (size_t i = 0; status == ND_OK && i < run.session->count; i++) {
-        run.scope = nd_session_scope(&run.session->rules[i]);
-        status = relabel_for_rule(&run);
-    }
-    nd_session_close(&run.session);
     nd_named_samples_free(&run.samples);
     return status;
 }
@@ -207,5 +195,6 @@ const struct nd_command nd_command_relabel = {
         "JSON, an object a rule: rule, relabelled, unchanged, refused, absent, "
         "dry_run.\n",
     .options = options,
+    .knows_server = true,
     .run = run,
 };

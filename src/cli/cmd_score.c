@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/reading.h"
+#include "cli/remote.h"
 #include "cli/score_headers.h"
 #include "cli/session.h"
 #include "cli/verdict.h"
@@ -27,14 +28,17 @@ static const struct nd_option options[] = {
 
 struct scoring {
     struct nd_cli *cli;
-    struct nd_session *session;
+    struct nd_session *session; /* NULL: a daemon is asked */
+    struct nd_remote *remote;
     uint64_t verdicts[3]; /* by exit status */
     bool told_no_model;
 };
 
 static void tell_no_model(struct scoring *run)
 {
-    const char *problem = nd_engine_model_problem(run->session->engines[0]);
+    const char *problem =
+        run->session != NULL ? nd_engine_model_problem(run->session->engines[0])
+                             : NULL;
     if (run->told_no_model) {
         return;
     }
@@ -47,27 +51,44 @@ static void tell_no_model(struct scoring *run)
     }
 }
 
-static enum nd_status score_item(struct scoring *run,
-                                 const struct nd_item *item)
+static enum nd_status tell_verdict(struct scoring *run,
+                                   const struct nd_item *item,
+                                   const struct nd_verdict *verdict)
 {
-    struct nd_verdict verdict;
     enum nd_status status = ND_OK;
-    nd_engine_score(run->session->engines[0], &item->message, item->scan,
-                    item->arena, &verdict);
-    run->verdicts[nd_verdict_exit(verdict.kind)]++;
-    if (verdict.generation == 0) {
+    run->verdicts[nd_verdict_exit(verdict->kind)]++;
+    if (verdict->generation == 0) {
         tell_no_model(run);
     }
     if (run->cli->json) {
         struct nd_json json = {0};
         nd_json_open(&json, NULL, '{');
-        nd_verdict_json(item->path, &verdict, &json);
+        nd_verdict_json(item->path, verdict, &json);
         nd_json_close(&json, '}');
         status = nd_json_line(&json, stdout, &run->cli->error);
         nd_json_free(&json);
     } else {
-        nd_verdict_print(item->path, &verdict, stdout);
+        nd_verdict_print(item->path, verdict, stdout);
     }
+    return status;
+}
+
+static enum nd_status score_item(struct scoring *run,
+                                 const struct nd_item *item)
+{
+    struct nd_verdict verdict;
+    json_t *answer = NULL;
+    enum nd_status status = ND_OK;
+    if (run->remote != NULL) {
+        status = nd_remote_score(run->remote, item, 0, &answer, &verdict);
+    } else {
+        nd_engine_score(run->session->engines[0], &item->message, item->scan,
+                        item->arena, &verdict);
+    }
+    if (status == ND_OK) {
+        status = tell_verdict(run, item, &verdict);
+    }
+    json_decref(answer);
     return status;
 }
 
@@ -112,7 +133,9 @@ static enum nd_status run_lines(struct nd_cli *cli, const char *const *paths,
     struct nd_scan_file *scans = NULL;
     enum nd_status status = nd_reading_scans(cli, &scans);
     if (status == ND_OK) {
-        status = nd_session_open(cli, ND_SESSION_READ, true, &run.session);
+        status = nd_cli_is_remote(cli) ? nd_remote_open(cli, &run.remote)
+                                       : nd_session_open(cli, ND_SESSION_READ,
+                                                         true, &run.session);
     }
     if (status == ND_OK) {
         status = score_paths(&run, paths, count, scans);
@@ -120,6 +143,7 @@ static enum nd_status run_lines(struct nd_cli *cli, const char *const *paths,
     if (status == ND_OK && nd_arguments_flag(cli->arguments, "exit-code")) {
         cli->exit_status = worst_exit(run.verdicts);
     }
+    nd_remote_close(&run.remote);
     nd_session_close(&run.session);
     nd_scan_file_close(&scans);
     return status;
@@ -176,6 +200,7 @@ const struct nd_command nd_command_score = {
         "JSON, a line a message: path, probability, verdict (spam, ham, "
         "unsure), symbol, weight, generation; also log_odds (calibrated).\n",
     .options = options,
+    .knows_server = true,
     .survives_config = survives_config,
     .run = run,
 };

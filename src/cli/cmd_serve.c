@@ -22,9 +22,6 @@ static const struct nd_option options[] = {
      "(" ND_SERVE_LISTEN ")"},
     {"milter", ND_OPTION_VALUE, "ADDRESS",
      "be a milter for Postfix or Sendmail, too: inet:PORT@HOST or unix:PATH"},
-    {"token-file", ND_OPTION_VALUE, "FILE",
-     "lines \"ROLE TOKEN\" (read, learn, admin); without it nothing can be "
-     "learned or changed over HTTP"},
     {"test-config", ND_OPTION_FLAG, NULL,
      "check configuration, addresses and tokens, and exit"},
     {"reference", ND_OPTION_FLAG, NULL,
@@ -126,7 +123,9 @@ static enum nd_status fill_plan(struct serving *serving, struct nd_error *error,
                  .rule_count = config->rule_count,
                  .key_file_key = serving->has_key ? &serving->key : NULL,
                  .spool = config->serve.spool},
-        .service = {.limits = config->limits,
+        .service = {.rules = config->rules,
+                    .rule_count = config->rule_count,
+                    .limits = config->limits,
                     .trust = config->global.trust,
                     .rate_limit = config->serve.rate_limit,
                     .max_body = (uint64_t)config->serve.max_body,
@@ -143,6 +142,10 @@ static enum nd_status fill_plan(struct serving *serving, struct nd_error *error,
     if (status == ND_OK) {
         status = nd_milter_settings_check(&plan->milter, error);
     }
+    char *shown = nd_session_shown_url(serving->url);
+    (void)snprintf(plan->service.store, sizeof(plan->service.store), "%s",
+                   shown);
+    free(shown);
     if (status == ND_OK) {
         status = nd_serve_roles(config->serve.roles, error, &plan->host.roles);
     }

@@ -8,7 +8,10 @@
 
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/remote.h"
+#include "cli/remote_train.h"
 #include "cli/session.h"
+#include "learn/report_json.h"
 
 static const struct nd_option options[] = {
     {"if-due", ND_OPTION_FLAG, NULL,
@@ -24,7 +27,7 @@ static void note_interrupt(int signal_number)
     interrupted = 1;
 }
 
-static void catch_interrupts(void)
+void nd_train_catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = note_interrupt};
     sigemptyset(&action.sa_mask);
@@ -32,7 +35,7 @@ static void catch_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static bool show(double done, double loss, const char *stage, void *context)
+bool nd_train_show(double done, double loss, const char *stage, void *context)
 {
     struct nd_progress *progress = context;
     char detail[128];
@@ -45,42 +48,24 @@ static bool show(double done, double loss, const char *stage, void *context)
     return interrupted == 0;
 }
 
-static enum nd_status print_json(struct nd_cli *cli, const struct nd_rule *rule,
+static enum nd_status print_json(struct nd_cli *cli,
+                                 const struct nd_scope *scope,
                                  const struct nd_training_report *report)
 {
-    const struct nd_model_figures *figures = &report->candidate;
     struct nd_json json = {0};
     nd_json_open(&json, NULL, '{');
-    nd_json_text(&json, "rule", rule->name);
-    nd_json_text(&json, "settings", rule->settings);
-    nd_json_text(&json, "decision", nd_decision_name(report->decision));
-    nd_json_text(&json, "reason", report->reason);
-    nd_json_unsigned(&json, "generation", report->generation);
-    nd_json_unsigned(&json, "spam", figures->spam);
-    nd_json_unsigned(&json, "ham", figures->ham);
-    nd_json_unsigned(&json, "held_spam", figures->held_spam);
-    nd_json_unsigned(&json, "held_ham", figures->held_ham);
-    nd_json_number(&json, "auc", figures->held_auc);
-    nd_json_number(&json, "log_loss", figures->held_log_loss);
-    nd_json_number(&json, "recall", figures->held_recall);
-    nd_json_number(&json, "target_fpr", figures->target_fpr);
-    nd_json_number(&json, "live_log_loss",
-                   report->had_live ? report->live_log_loss : (double)NAN);
-    nd_json_number(&json, "live_recall",
-                   report->had_live ? report->live_recall : (double)NAN);
-    nd_json_number(&json, "seconds", report->seconds);
-    nd_json_unsigned(&json, "seed", report->seed);
+    nd_report_json(scope->rule, scope->settings, report, &json);
     nd_json_close(&json, '}');
     enum nd_status status = nd_json_line(&json, stdout, &cli->error);
     nd_json_free(&json);
     return status;
 }
 
-static void print_text(const struct nd_rule *rule,
+static void print_text(const struct nd_scope *scope,
                        const struct nd_training_report *report)
 {
     const struct nd_model_figures *figures = &report->candidate;
-    printf("%s: %s", rule->name, nd_decision_name(report->decision));
+    printf("%s: %s", scope->rule, nd_decision_name(report->decision));
     if (report->decision == ND_DECISION_PROMOTED) {
         printf(" as generation %llu", (unsigned long long)report->generation);
     }
@@ -104,18 +89,18 @@ static void print_text(const struct nd_rule *rule,
 
 /* A failed training is a failure of the command; a candidate that proved no
  * better is not. */
-static enum nd_status tell(struct nd_cli *cli, const struct nd_rule *rule,
-                           const struct nd_training_report *report)
+enum nd_status nd_train_tell(struct nd_cli *cli, const struct nd_scope *scope,
+                             const struct nd_training_report *report)
 {
     enum nd_status status = ND_OK;
     if (cli->json) {
-        status = print_json(cli, rule, report);
+        status = print_json(cli, scope, report);
     } else {
-        print_text(rule, report);
+        print_text(scope, report);
     }
     if (status == ND_OK && report->decision == ND_DECISION_FAILED) {
         status = nd_fail(&cli->error, ND_INTERNAL,
-                         "the training of rule %s failed: %s", rule->name,
+                         "the training of rule %s failed: %s", scope->rule,
                          report->reason);
     }
     return status;
@@ -143,13 +128,14 @@ static enum nd_status train_rule(struct nd_cli *cli, struct nd_session *session,
         }
     }
     nd_progress_stage(&cli->progress, "training");
-    enum nd_status status = nd_engine_train(engine, force, show, &cli->progress,
-                                            &cli->error, &report);
+    enum nd_status status = nd_engine_train(
+        engine, force, nd_train_show, &cli->progress, &cli->error, &report);
     if (status != ND_OK) {
         return status;
     }
     nd_progress_end(&cli->progress, NULL);
-    return tell(cli, rule, &report);
+    struct nd_scope scope = nd_session_scope(rule);
+    return nd_train_tell(cli, &scope, &report);
 }
 
 /* The word behind the command is short for --rule. */
@@ -166,7 +152,8 @@ static enum nd_status find_rule(struct nd_cli *cli, const char **name_r)
         return nd_fail(&cli->error, ND_USAGE,
                        "give the rule once: as --rule or behind the command");
     }
-    if (count == 1 && nd_config_rule(cli->config, words[0]) == NULL) {
+    if (count == 1 && !nd_cli_is_remote(cli) &&
+        nd_config_rule(cli->config, words[0]) == NULL) {
         return nd_fail(&cli->error, ND_USAGE,
                        "no rule %s in the configuration; 'neurald config' "
                        "shows which there are",
@@ -180,13 +167,16 @@ static enum nd_status run(struct nd_cli *cli)
     struct nd_session *session = NULL;
     const char *name;
     enum nd_status status = find_rule(cli, &name);
+    if (status == ND_OK && nd_cli_is_remote(cli)) {
+        return nd_remote_train(cli, name);
+    }
     if (status == ND_OK) {
         status = nd_session_open(cli, ND_SESSION_WRITE, false, &session);
     }
     if (status != ND_OK) {
         return status;
     }
-    catch_interrupts();
+    nd_train_catch_interrupts();
     for (size_t i = 0; i < session->count && status == ND_OK; i++) {
         if (name == NULL ||
             nd_config_rule(cli->config, name) == &session->rules[i]) {
@@ -212,5 +202,6 @@ const struct nd_command nd_command_train = {
         "log_loss, recall, target_fpr, live_log_loss, live_recall, seconds, "
         "seed.\n",
     .options = options,
+    .knows_server = true,
     .run = run,
 };

@@ -32,6 +32,7 @@ struct nd_command {
     const struct nd_option *options;
     bool (*survives_config)(const struct nd_arguments *arguments);
     /* may be NULL; true: run even where the configuration is broken */
+    bool knows_server; /* can ask a daemon instead (remote.h) */
     enum nd_status (*run)(struct nd_cli *cli);
 };
 

@@ -17,6 +17,7 @@
 
 #include "cli/header_filter.h"
 #include "cli/reading.h"
+#include "cli/remote.h"
 #include "cli/session.h"
 #include "cli/verdict.h"
 #include "learn/verdict.h"
@@ -78,11 +79,10 @@ static void no_opinion(struct passage *run, const char *reason)
     run->exit_status = nd_verdict_exit(none.kind);
 }
 
-/* The verdict's symbol is the engine's, so it is put into words here. */
-static void tell(struct passage *run, struct nd_engine *engine,
+/* The verdict's symbol is another's, so it is put into words here. */
+static void tell(struct passage *run, const char *problem,
                  const struct nd_verdict *verdict)
 {
-    const char *problem = nd_engine_model_problem(engine);
     if (verdict->generation != 0) {
         nd_verdict_header(verdict, NULL, &run->header);
         run->exit_status = nd_verdict_exit(verdict->kind);
@@ -93,18 +93,42 @@ static void tell(struct passage *run, struct nd_engine *engine,
     }
 }
 
+static void score_here(struct passage *run, struct nd_session *session,
+                       const struct nd_item *item)
+{
+    struct nd_verdict verdict;
+    nd_engine_score(session->engines[0], &item->message, item->scan,
+                    item->arena, &verdict);
+    tell(run, nd_engine_model_problem(session->engines[0]), &verdict);
+}
+
+static void score_there(struct passage *run, struct nd_remote *remote,
+                        const struct nd_item *item)
+{
+    struct nd_verdict verdict;
+    json_t *answer = NULL;
+    if (nd_remote_score(remote, item, 0, &answer, &verdict) == ND_OK) {
+        tell(run, NULL, &verdict);
+    } else {
+        no_opinion(run, run->cli->error.text);
+    }
+    json_decref(answer);
+}
+
+/* By the session, or where that is NULL by the daemon. */
 static void score(struct passage *run, struct nd_session *session,
-                  const struct nd_scan_file *scans)
+                  struct nd_remote *remote, const struct nd_scan_file *scans)
 {
     struct nd_item item = {.path = run->path,
                            .data = run->head.data,
                            .length = run->head.length,
                            .arena = nd_arena_create(0)};
     if (nd_item_parse(run->cli, run->full_length, scans, &item) == ND_OK) {
-        struct nd_verdict verdict;
-        nd_engine_score(session->engines[0], &item.message, item.scan,
-                        item.arena, &verdict);
-        tell(run, session->engines[0], &verdict);
+        if (session != NULL) {
+            score_here(run, session, &item);
+        } else {
+            score_there(run, remote, &item);
+        }
     } else {
         no_opinion(run, run->cli->error.text);
     }
@@ -115,6 +139,7 @@ static void find_verdict(struct passage *run)
 {
     struct nd_cli *cli = run->cli;
     struct nd_session *session = NULL;
+    struct nd_remote *remote = NULL;
     struct nd_scan_file *scans = NULL;
     if (cli->config == NULL) {
         no_opinion(run, cli->config_problem.text);
@@ -122,14 +147,17 @@ static void find_verdict(struct passage *run)
     }
     enum nd_status status = nd_reading_scans(cli, &scans);
     if (status == ND_OK) {
-        status = nd_session_open(cli, ND_SESSION_READ, true, &session);
+        status = nd_cli_is_remote(cli)
+                     ? nd_remote_open(cli, &remote)
+                     : nd_session_open(cli, ND_SESSION_READ, true, &session);
     }
     if (status == ND_OK) {
-        score(run, session, scans);
+        score(run, session, remote, scans);
     } else {
         no_opinion(run, cli->error.text[0] != '\0' ? cli->error.text
                                                    : nd_status_text(status));
     }
+    nd_remote_close(&remote);
     nd_session_close(&session);
     nd_scan_file_close(&scans);
     cli->error.text[0] = '\0';

@@ -103,13 +103,3 @@ void nd_named_samples_free(struct nd_named_samples *samples)
     free(samples->items);
     *samples = (struct nd_named_samples){0};
 }
-
-bool nd_selection_matches(const struct nd_selection *selection,
-                          const struct nd_sample_info *sample)
-{
-    const struct nd_sample_filter *filter = &selection->filter;
-    return (filter->source < 0 || (int)sample->source == filter->source) &&
-           (filter->label < 0 || (int)sample->label == filter->label) &&
-           (filter->since_ms == 0 || sample->label_ms >= filter->since_ms) &&
-           (filter->until_ms == 0 || sample->label_ms < filter->until_ms);
-}

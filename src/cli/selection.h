@@ -51,8 +51,4 @@ enum nd_status nd_named_samples_read(
     struct nd_named_samples *samples) ND_MUST_CHECK;
 void nd_named_samples_free(struct nd_named_samples *samples);
 
-/* Whether a sample matches the filter, by the store's own rules. */
-bool nd_selection_matches(const struct nd_selection *selection,
-                          const struct nd_sample_info *sample);
-
 #endif

@@ -6,9 +6,9 @@
 #include "cli/status_facts.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
+#include "learn/rule_facts.h"
 
 static enum nd_status read_lease(struct nd_store *store,
                                  struct nd_status_facts *facts,
@@ -55,31 +55,6 @@ static enum nd_status read_due(struct nd_status_facts *facts,
                          sizeof(facts->due_words));
 }
 
-/* Hosts report as "name:process". Commands come and go, so of each name only
- * the newest report is told. */
-static void merge_hosts(struct nd_status_facts *facts)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < facts->host_count; i++) {
-        struct nd_host_report report = facts->hosts[i];
-        char *colon = strrchr(report.host, ':');
-        size_t place = 0;
-        if (colon != NULL) {
-            *colon = '\0';
-        }
-        while (place < kept &&
-               strcmp(facts->hosts[place].host, report.host) != 0) {
-            place++;
-        }
-        if (place == kept) {
-            facts->hosts[kept++] = report;
-        } else if (report.seen_ms > facts->hosts[place].seen_ms) {
-            facts->hosts[place] = report;
-        }
-    }
-    facts->host_count = kept;
-}
-
 enum nd_status nd_status_facts_read(struct nd_store *store,
                                     struct nd_status_facts *facts,
                                     struct nd_error *error)
@@ -104,7 +79,7 @@ enum nd_status nd_status_facts_read(struct nd_store *store,
                                     &facts->host_count);
     }
     if (status == ND_OK) {
-        merge_hosts(facts);
+        nd_host_reports_merge(facts->hosts, &facts->host_count);
     }
     if (status == ND_OK) {
         status = nd_store_journal(store, &facts->scope, ND_STATUS_JOURNAL,

@@ -4,6 +4,38 @@
  */
 #include "cli/tally.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+struct nd_tally *nd_tallies_find(struct nd_tallies *tallies, const char *rule)
+{
+    size_t count = tallies->count;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(tallies->rules[i], rule) == 0) {
+            return &tallies->of[i];
+        }
+    }
+    tallies->of = nd_realloc(tallies->of, count + 1, sizeof(*tallies->of));
+    tallies->rules =
+        nd_realloc(tallies->rules, count + 1, sizeof(*tallies->rules));
+    tallies->of[count] = (struct nd_tally){.known = false};
+    tallies->rules[count] = nd_strdup(rule);
+    tallies->count++;
+    return &tallies->of[count];
+}
+
+void nd_tallies_free(struct nd_tallies *tallies)
+{
+    for (size_t i = 0; i < tallies->count; i++) {
+        free(tallies->rules[i]);
+    }
+    free(tallies->rules);
+    free(tallies->of);
+    *tallies = (struct nd_tallies){0};
+}
+
 void nd_tally_add(struct nd_tally *tally, enum nd_class label,
                   const struct nd_put_result *result)
 {

@@ -24,6 +24,19 @@ struct nd_tally {
     uint64_t count[2];
 };
 
+/* A tally for each rule, in the order in which they were met. Zero-initialise;
+ * freed with nd_tallies_free. */
+struct nd_tallies {
+    struct nd_tally *of;
+    char **rules;
+    size_t count;
+};
+/* The tally of a rule, a new one where there is none; valid until another is
+ * asked for. */
+struct nd_tally *nd_tallies_find(struct nd_tallies *tallies, const char *rule);
+/* Frees and clears them. */
+void nd_tallies_free(struct nd_tallies *tallies);
+
 /* Adds one result of a put of that label. */
 void nd_tally_add(struct nd_tally *tally, enum nd_class label,
                   const struct nd_put_result *result);
