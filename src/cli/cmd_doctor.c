@@ -125,7 +125,7 @@ static void check_everything(struct nd_doctor *doctor)
 
     nd_doctor_check_kernel(doctor);
     nd_doctor_check_key_file(doctor);
-    nd_doctor_check_postfix(doctor, "/etc/postfix/main.cf");
+    nd_doctor_check_postfix(doctor, "/usr/sbin/postconf");
     enum nd_status status =
         nd_session_open(doctor->cli, ND_SESSION_READ, false, &session);
     if (status == ND_OK) {

@@ -24,11 +24,13 @@ struct nd_doctor {
 void nd_doctor_tell(struct nd_doctor *doctor, enum nd_health health,
                     const char *check, const char *text, const char *remedy);
 
-/* The machine: kernel, key file, Postfix. main_cf is Postfix's configuration
- * file. */
+/* The machine: kernel, key file. */
 void nd_doctor_check_kernel(struct nd_doctor *doctor);
 void nd_doctor_check_key_file(struct nd_doctor *doctor);
-void nd_doctor_check_postfix(struct nd_doctor *doctor, const char *main_cf);
+
+/* What Postfix does while the milter is away or slow, by its own program
+ * postconf at that path; nothing is told where that is not installed. */
+void nd_doctor_check_postfix(struct nd_doctor *doctor, const char *postconf);
 
 /* The file behind an SQLite store: mode of the file, room on its disk. */
 void nd_doctor_check_file(struct nd_doctor *doctor, const char *path);

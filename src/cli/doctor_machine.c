@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor's checks of the machine around the store: kernel, files, Postfix.
+ * doctor's checks of the machine around the store: kernel and files.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,67 +92,4 @@ void nd_doctor_check_file(struct nd_doctor *doctor, const char *path)
 {
     check_mode(doctor, path);
     check_room(doctor, path);
-}
-
-/* ---- Postfix ---- */
-
-/* The value of a parameter on a line "name = value"; NULL where it is
- * another. */
-static const char *value_on(const char *line, const char *name)
-{
-    size_t length = strlen(name);
-    if (strncmp(line, name, length) != 0) {
-        return NULL;
-    }
-    line += length;
-    while (isblank((unsigned char)*line)) {
-        line++;
-    }
-    return *line == '=' ? line + 1 + strspn(line + 1, " \t") : NULL;
-}
-
-struct postfix {
-    bool has_milters, accepts;
-};
-
-static void read_main_cf(FILE *file, struct postfix *found)
-{
-    char *line = NULL;
-    size_t room = 0;
-    while (getline(&line, &room, file) >= 0) {
-        line[strcspn(line, "\r\n#")] = '\0';
-        const char *milters = value_on(line, "smtpd_milters");
-        const char *action = value_on(line, "milter_default_action");
-        if (milters != NULL) {
-            found->has_milters = *milters != '\0';
-        }
-        if (action != NULL) {
-            found->accepts = strncmp(action, "accept", 6) == 0;
-        }
-    }
-    free(line);
-}
-
-void nd_doctor_check_postfix(struct nd_doctor *doctor, const char *main_cf)
-{
-    struct postfix found = {0};
-    FILE *file = fopen(main_cf, "re");
-    if (file == NULL) {
-        return;
-    }
-    read_main_cf(file, &found);
-    fclose(file);
-    if (!found.has_milters) {
-        return;
-    }
-    if (found.accepts) {
-        nd_doctor_tell(doctor, ND_HEALTH_OK, "postfix",
-                       "milter_default_action is accept", NULL);
-    } else {
-        nd_doctor_tell(doctor, ND_HEALTH_WARN, "postfix",
-                       "milter_default_action is not accept: mail is deferred "
-                       "while a milter is away",
-                       "postconf milter_default_action=accept, or the "
-                       "milter's own default_action=accept in smtpd_milters");
-    }
 }

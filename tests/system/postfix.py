@@ -111,6 +111,11 @@ class Postfix:
         self.run("postfix", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def empty(self):
+        """Forgets what was delivered."""
+        for path in self.new.iterdir() if self.new.exists() else ():
+            path.unlink()
+
     def answers(self):
         try:
             with smtplib.SMTP("127.0.0.1", self.port, timeout=5):
@@ -184,7 +189,7 @@ class Postfix:
         found = self.delivered()
         assert set(found) == set(names)
         assert all(len(paths) == 1 for paths in found.values())
-        assert not self.queued()
+        self.wait_until(lambda: not self.queued())
         assert "status=bounced" not in self.log
         assert "status=deferred" not in self.log
         return {name: paths[0] for name, paths in found.items()}

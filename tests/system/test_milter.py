@@ -6,6 +6,7 @@ NEURALD_MILTER_MESSAGES is how many messages a test sends (100; the issue's
 figure is 2,000), NEURALD_CORPUS a folder with spam/ and ham/ to take them from
 (else they are made up).
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -80,16 +81,38 @@ class Mill(Daemon):
         return None
 
 
-@pytest.fixture
-def mill(trained, tmp_path):
-    with Mill(trained, tmp_path) as running:
-        running.wait_for_model()
+@pytest.fixture(scope="module")
+def running_postfix():
+    """One for all tests, since it takes seconds to start and to stop."""
+    port = free_port()
+    with Postfix(f"inet:127.0.0.1:{port}") as running:
+        running.milter_port = port
         yield running
 
 
 @pytest.fixture
-def postfix(mill):
-    with Postfix(mill.milter) as running:
+def postfix(running_postfix):
+    running_postfix.empty()
+    return running_postfix
+
+
+@pytest.fixture
+def run_mill(trained, tmp_path, postfix, configured):
+    """Runs a daemon with a model beside that Postfix, with this
+    configuration."""
+    @contextlib.contextmanager
+    def run(text="", folder=tmp_path):
+        before = ("--config", configured(text)) if text else ()
+        with Mill(trained, folder, port=postfix.milter_port,
+                  before=before) as running:
+            running.wait_for_model()
+            yield running
+    return run
+
+
+@pytest.fixture
+def mill(run_mill):
+    with run_mill() as running:
         yield running
 
 
@@ -149,18 +172,16 @@ def test_forged_headers_are_removed(mill, postfix):
                                         event="forged") == 30)
 
 
-def test_spam_is_tagged_or_held(trained, tmp_path, configured):
-    path = configured("""milter {
+def test_spam_is_tagged_or_held(run_mill, postfix):
+    text = """milter {
         header = "X-Verdict"
         tag = 0.5
         tag_subject = "[SPAM] "
         tag_header = "X-Tagged: yes"
         quarantine = 0.5
-    }""")
+    }"""
     name, data = messages(2)[0]
-    with Mill(trained, tmp_path, before=("--config", path)) as mill, \
-            Postfix(mill.milter) as postfix:
-        mill.wait_for_model()
+    with run_mill(text) as mill:
         pairs = [(name, b"X-Tagged: no\r\n" + data), messages(2)[1]]
         postfix.send(pairs)
         postfix.wait_until(lambda: len(postfix.queued()) == 1 and
@@ -178,13 +199,10 @@ def test_spam_is_tagged_or_held(trained, tmp_path, configured):
         assert mill.metric("neurald_milter_events_total", event="tagged") == 1
 
 
-def test_a_rule_that_observes_changes_nothing_but_the_header(
-        trained, tmp_path, configured):
-    path = configured("""rule default { mode = observe }
-        milter { tag = 0 tag_subject = "[SPAM] " quarantine = 0 }""")
-    with Mill(trained, tmp_path, before=("--config", path)) as mill, \
-            Postfix(mill.milter) as postfix:
-        mill.wait_for_model()
+def test_a_rule_that_observes_changes_nothing_but_the_header(run_mill,
+                                                             postfix):
+    with run_mill("""rule default { mode = observe }
+            milter { tag = 0 tag_subject = "[SPAM] " quarantine = 0 }"""):
         files = send(postfix, messages(4))
         assert_verdicts(files)
         for path in files.values():
@@ -192,18 +210,15 @@ def test_a_rule_that_observes_changes_nothing_but_the_header(
             assert "[SPAM]" not in header_of(path, "Subject")[0]
 
 
-def test_a_message_scored_then_learned_is_one_sample(trained, tmp_path,
-                                                     configured):
+def test_a_message_scored_then_learned_is_one_sample(run_mill, postfix):
     """Autolearn takes it at the door; its reader knows better."""
-    path = configured("""trusted_headers = {"X-Spam-Status filter.example.org"}
-        rule default { autolearn = true train_interval = 1h }""")
+    text = """trusted_headers = {"X-Spam-Status filter.example.org"}
+        rule default { autolearn = true train_interval = 1h }"""
     name, data = messages(2)[1]
     data = (b"X-Spam-Checker-Version: SpamAssassin 4.0 on filter.example.org"
             b"\r\nX-Spam-Status: Yes, score=12.0 required=5.0 tests=BAYES_99"
             b"\r\n" + data)
-    with Mill(trained, tmp_path, before=("--config", path)) as mill, \
-            Postfix(mill.milter) as postfix:
-        mill.wait_for_model()
+    with run_mill(text) as mill:
         before = mill.get("/v1/status").json["rules"][0]
         files = send(postfix, [(name, data)])
         mill.wait_until(lambda: mill.metric("neurald_autolearn_total",
@@ -237,6 +252,32 @@ def test_mail_of_own_users_is_not_autolearned(trained, tmp_path, configured):
                            result="no_model") == 1
 
 
+def test_doctor_asks_the_real_postconf(neurald, postfix, configured):
+    """MAIL_CONFIG is Postfix's own way to name another configuration."""
+    path = configured(f"""milter {{
+        address = "inet:{postfix.milter_port}@127.0.0.1" }}""")
+    neurald.ok("learn", "--spam", "-", data=make_mail("spam", 1))
+
+    def findings():
+        done = neurald.run("--config", path, "doctor", "--json")
+        return [(line["result"], line["text"]) for line in done.lines
+                if line["check"] == "postfix"]
+    neurald.environment["MAIL_CONFIG"] = str(postfix.folder / "etc")
+    assert [result for result, _ in findings()] == ["ok"]
+    other = postfix.folder / "other"
+    other.mkdir(exist_ok=True)
+    shutil.copy(postfix.folder / "etc/master.cf", other)
+    (other / "main.cf").write_text(
+        f"smtpd_milters = inet:localhost:{postfix.milter_port}\n")
+    neurald.environment["MAIL_CONFIG"] = str(other)
+    told = findings()
+    assert [result for result, _ in told] == ["warn", "warn"]
+    assert "default_action is tempfail" in told[0][1]
+    assert "content_timeout is 300s" in told[1][1]
+    (other / "main.cf").write_text("")
+    assert "does not ask" in findings()[0][1]
+
+
 # ---- what goes wrong ----
 
 def during(postfix, pairs, accident, **options):
@@ -260,7 +301,7 @@ def at_most_one_header(files):
     return seen
 
 
-def test_mail_passes_when_the_daemon_is_killed(mill, postfix, trained,
+def test_mail_passes_when_the_daemon_is_killed(mill, postfix, run_mill,
                                                tmp_path):
     worker = mill.worker()
     files = during(postfix, messages(), mill.process.kill)
@@ -274,10 +315,8 @@ def test_mail_passes_when_the_daemon_is_killed(mill, postfix, trained,
         time.sleep(0.05)
     other = tmp_path / "other"
     other.mkdir()
-    with Mill(trained, other, port=mill.milter_port) as again:
-        again.wait_for_model()
-        for path in postfix.new.iterdir():
-            path.unlink()
+    postfix.empty()
+    with run_mill(folder=other) as again:
         assert_verdicts(send(postfix, messages(10, start=5000)))
         assert again.metric("neurald_milter_messages_total") == 10
 
@@ -288,11 +327,8 @@ def test_mail_passes_when_the_daemon_is_stopped(mill, postfix):
     assert mill.process.wait(PATIENCE) == 0
 
 
-def test_mail_passes_while_the_daemon_hangs(trained, tmp_path, configured):
-    path = configured("milter { deadline = 1s }")
-    with Mill(trained, tmp_path, before=("--config", path)) as mill, \
-            Postfix(mill.milter) as postfix:
-        mill.wait_for_model()
+def test_mail_passes_while_the_daemon_hangs(run_mill, postfix):
+    with run_mill("milter { deadline = 1s }") as mill:
         hang = lambda: mill.process.send_signal(signal.SIGSTOP)
         try:
             files = during(postfix, messages(), hang, connections=20)
@@ -309,8 +345,7 @@ def test_mail_passes_when_the_worker_dies(mill, postfix):
     kill = lambda: os.kill(mill.worker(), signal.SIGKILL)
     at_most_one_header(during(postfix, messages(), kill))
     # Postfix asks a milter that it lost in mid-session no more in that session.
-    for path in postfix.new.iterdir():
-        path.unlink()
+    postfix.empty()
     assert_verdicts(send(postfix, messages(10)))
     assert mill.metric("neurald_milter_starts_total") == 2
 
@@ -362,11 +397,8 @@ def test_mail_is_scored_while_the_trainer_hangs(mill, postfix, trained):
     assert mill.metric("neurald_milter_messages_total") == len(files)
 
 
-def test_a_reload_leaves_the_worker_alone(trained, tmp_path, configured):
-    path = configured("milter { header = \"X-First\" }")
-    with Mill(trained, tmp_path, before=("--config", path)) as mill, \
-            Postfix(mill.milter) as postfix:
-        mill.wait_for_model()
+def test_a_reload_leaves_the_worker_alone(run_mill, postfix, configured):
+    with run_mill("milter { header = \"X-First\" }") as mill:
         worker = mill.worker()
         files = send(postfix, messages(2))
         assert all(header_of(path, "X-First") for path in files.values())

@@ -91,40 +91,79 @@ static void expect(void (*check)(struct nd_doctor *, const char *),
     free(text);
 }
 
-static void expect_postfix(const char *text, int findings,
-                           enum nd_health health)
+/* Postfix's own defaults, as postconf prints them. */
+#define DEFAULTS                         \
+    "milter_default_action = tempfail\n" \
+    "milter_connect_timeout = 30s\n"     \
+    "milter_command_timeout = 30s\n"     \
+    "milter_content_timeout = 300s\n"
+#define GENTLE                         \
+    "milter_default_action = accept\n" \
+    "milter_connect_timeout = 2s\n"    \
+    "milter_command_timeout = 5s\n"    \
+    "milter_content_timeout = 10s\n"
+#define OWN                                                              \
+    "{ inet:127.0.0.1:11381, connect_timeout=2s, command_timeout = 5s, " \
+    "content_timeout=10s, default_action=accept }"
+
+/* With a postconf that prints this. */
+static void expect_postfix(const char *text, uint64_t warnings, uint64_t well)
 {
     struct nd_doctor doctor;
-    char *path = write_file(text, 0644);
-    free(told_by(&doctor, nd_doctor_check_postfix, path));
-    assert_int_equal(doctor.found[0] + doctor.found[1] + doctor.found[2],
-                     findings);
-    assert_int_equal(doctor.found[health], findings);
+    char *script = nd_sprintf("#!/bin/sh\ncat <<'END'\n%sEND\n", text);
+    char *path = write_file(script, 0755);
+    char *told = told_by(&doctor, nd_doctor_check_postfix, path);
+    if (doctor.found[ND_HEALTH_WARN] != warnings ||
+        doctor.found[ND_HEALTH_OK] != well) {
+        fail_msg("%s: %s", text, told);
+    }
+    assert_int_equal(doctor.found[ND_HEALTH_FAIL], 0);
+    free(told);
+    free(script);
     free(path);
 }
 
-static void postfix_is_to_accept_without_a_milter(void **state)
+static void postfix_is_to_pass_mail_without_a_milter(void **state)
 {
     (void)state;
-    expect_postfix("smtpd_milters = inet:localhost:1\n", 1, ND_HEALTH_WARN);
-    expect_postfix("smtpd_milters=a\nmilter_default_action = tempfail\n", 1,
-                   ND_HEALTH_WARN);
-    expect_postfix("milter_default_action\t=  accept\nsmtpd_milters = a\n", 1,
-                   ND_HEALTH_OK);
-    /* The last one counts, as it does for Postfix. */
-    expect_postfix("milter_default_action = accept\nsmtpd_milters = a\n"
-                   "milter_default_action = reject\n",
-                   1, ND_HEALTH_WARN);
+    expect_postfix("smtpd_milters = inet:localhost:1\n" DEFAULTS, 2, 0);
+    expect_postfix("smtpd_milters = inet:localhost:1\n" GENTLE, 0, 1);
+    expect_postfix("smtpd_milters = " OWN "\n" DEFAULTS, 0, 1);
+    expect_postfix("smtpd_milters = unix:a, " OWN " unix:b\n" DEFAULTS, 4, 1);
+    expect_postfix("smtpd_milters =\nnon_smtpd_milters = unix:a\n" GENTLE, 0,
+                   1);
+}
+
+static void postfix_is_to_wait_longer_than_the_deadline(void **state)
+{
+    (void)state;
+    expect_postfix("smtpd_milters = { unix:a, content_timeout=5s }\n" GENTLE, 1,
+                   0);
+    expect_postfix("smtpd_milters = { unix:a, content_timeout=5m }\n" GENTLE, 1,
+                   0);
+}
+
+static void only_the_configured_milter_is_looked_at(void **state)
+{
+    static char address[] = "inet:11381@127.0.0.1";
+    static char file[] = "unix:/var/spool/postfix/neurald/milter";
+    (void)state;
+    config->milter.address = address;
+    expect_postfix("smtpd_milters = unix:a, " OWN "\n" DEFAULTS, 0, 1);
+    expect_postfix("smtpd_milters = inet:a:1381, inet:a:113810\n" GENTLE, 1, 0);
+    expect_postfix("smtpd_milters =\nnon_smtpd_milters =\n" GENTLE, 1, 0);
+    config->milter.address = file;
+    expect_postfix("smtpd_milters = unix:neurald/milter\n" GENTLE, 0, 1);
+    expect_postfix("smtpd_milters = unix:rspamd/milter, unix:\n" GENTLE, 1, 0);
+    config->milter.address = NULL;
 }
 
 static void a_postfix_without_milters_is_left_alone(void **state)
 {
     (void)state;
-    expect_postfix("myhostname = a\n", 0, ND_HEALTH_OK);
-    expect_postfix("smtpd_milters =\n", 0, ND_HEALTH_OK);
-    expect_postfix("# smtpd_milters = a\n", 0, ND_HEALTH_OK);
-    expect_postfix("my_smtpd_milters = a\nsmtpd_milters_x = b\n", 0,
-                   ND_HEALTH_OK);
+    expect_postfix("smtpd_milters =\nnon_smtpd_milters =\n" DEFAULTS, 0, 0);
+    expect_postfix("my_smtpd_milters = a\nsmtpd_milters_x = b\n", 0, 0);
+    expect_postfix("", 0, 0);
 }
 
 static void a_missing_postfix_is_none_of_ours(void **state)
@@ -211,7 +250,9 @@ static void the_kernel_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(postfix_is_to_accept_without_a_milter),
+        cmocka_unit_test(postfix_is_to_pass_mail_without_a_milter),
+        cmocka_unit_test(postfix_is_to_wait_longer_than_the_deadline),
+        cmocka_unit_test(only_the_configured_milter_is_looked_at),
         cmocka_unit_test(a_postfix_without_milters_is_left_alone),
         cmocka_unit_test(a_missing_postfix_is_none_of_ours),
         cmocka_unit_test(a_store_open_to_all_is_told),
