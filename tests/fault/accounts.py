@@ -108,7 +108,7 @@ async def check_known(fleet, worker):
         if wanted is None:
             continue
         answer = await fleet.surely(
-            worker, "put",
+            worker, "again",
             f"{sample.number}:{sample.label}:{sample.label_ms}:1")
         if answer != f"put {wanted}":
             problems.append(f"sample {sample.number}, {sample.state}, put "

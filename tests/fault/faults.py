@@ -10,6 +10,7 @@ import servers
 
 OPERATIONS = ("put", "renew", "publish")
 LATE_SECONDS = 0.4
+MOST_MISSES = 4  # operations that did not come in time to be hit
 
 
 class Fault:
@@ -125,7 +126,7 @@ class Stage:
     def __init__(self, plan, chance, setup, hub, fleet):
         self.plan, self.chance, self.setup = plan, chance, setup
         self.hub, self.fleet = hub, fleet
-        self.start = time.monotonic()
+        self.start, self.misses = time.monotonic(), 0
         self.hits = collections.Counter()
         self.counts = fleet.counts
         self.sources = [words for words in hub.scripts
@@ -152,6 +153,9 @@ class Stage:
     async def perform(self):
         """One fault after the other until each has hit often enough."""
         while wanted := self.wanted():
+            if self.misses > MOST_MISSES:
+                self.fleet.problem("the fleet is at a standstill")
+                return
             await self.one(*self.chance.choice(wanted))
             await asyncio.sleep(self.chance.uniform(0, 0.3))
 
@@ -165,6 +169,7 @@ class Stage:
             if fault.struck:
                 raise
             self.hub.armed = None
+            self.misses += 1
             self.counts[f"no {operation} to hit"] += 1
             self.say(f"no {operation} to hit")
             return

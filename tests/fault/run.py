@@ -53,13 +53,15 @@ class Plan:
         self.long = options.long
         self.samples = options.samples or (10000 if self.long else 400)
         self.lease_ms = 4000 if self.long else 2500
-        self.pace_ms = 60 if self.long else 200
+        # few samples train in no time: slower, so that there is a renewal
+        self.pace_ms = 60 if self.long and mode == "reservoir" else 200
         # most come at once, the others while trainings follow each other:
         # where many are new, few candidates prove better than the live model
         self.bulk = self.samples * 3 // 4
         self.pause = 2.0 if mode == "reservoir" else 0.4
-        self.grace = 1.5  # the trainers' own pauses, on a loaded machine
-        self.patience = 90
+        # the trainers' own pauses, on a loaded machine
+        self.grace = 1.5 if self.long else 2.5
+        self.patience = 60
         self.timeout_ms = 1500
         self.limit = 1000000 if mode == "reservoir" else 150
         self.fsync, self.wait = options.fsync, options.wait
@@ -145,7 +147,9 @@ async def at_work(plan, crew, stage):
     work = asyncio.gather(*tasks)
 
     async def until_enough():
-        while not crew.published and not work.done():
+        begin = time.monotonic()
+        while not crew.published and not work.done() and \
+                time.monotonic() < begin + 2 * plan.patience:
             await asyncio.sleep(0.1)
         await stage.perform()
         while len(crew.samples) < plan.samples:

@@ -64,8 +64,9 @@ enum nd_status worker_host_open(struct worker *worker, const char *url,
 bool worker_host_write(struct worker *worker, const char *number,
                        const char *command, char *rest);
 
-/* Runs one request: "put", "forget", "relabel", "deliver", "train"; its words
- * are split at rest. Answers false where the command is none of these. */
+/* Runs one request: "put", "again" (a put that is never spooled), "forget",
+ * "relabel", "deliver", "train"; its words are split at rest. Answers false
+ * where the command is none of these. */
 bool worker_write(struct worker *worker, const char *number,
                   const char *command, char *rest);
 /* The same for what only looks: "dump", "scripts". */

@@ -131,13 +131,14 @@ static enum nd_status spool_samples(struct worker *worker,
 }
 
 static void answer_put(struct worker *worker, const char *number,
-                       const struct nd_sample_put *samples, size_t count)
+                       const struct nd_sample_put *samples, size_t count,
+                       bool spools)
 {
     struct nd_put_result results[WORKER_BATCH];
     enum nd_status status =
         nd_store_put_many(worker->store, &worker->scope, samples, count,
                           &worker->quota, &worker->error, results);
-    if (is_away(status)) {
+    if (spools && is_away(status)) {
         status = spool_samples(worker, samples, count);
         if (status == ND_OK) {
             worker_answer(number, "spooled");
@@ -156,7 +157,8 @@ static void answer_put(struct worker *worker, const char *number,
     worker_answer(number, "put%s", words);
 }
 
-static void put(struct worker *worker, const char *number, char *rest)
+static void put(struct worker *worker, const char *number, char *rest,
+                bool spools)
 {
     struct nd_sample_put samples[WORKER_BATCH] = {0};
     struct nd_buffer payloads[WORKER_BATCH] = {0};
@@ -170,7 +172,7 @@ static void put(struct worker *worker, const char *number, char *rest)
         count++;
     }
     if (status == ND_OK)
-        answer_put(worker, number, samples, count);
+        answer_put(worker, number, samples, count, spools);
     else
         worker_answer_failure(worker, number, status);
     for (size_t i = 0; i < count; i++)
@@ -292,7 +294,9 @@ bool worker_write(struct worker *worker, const char *number,
                   const char *command, char *rest)
 {
     if (strcmp(command, "put") == 0)
-        put(worker, number, rest);
+        put(worker, number, rest, true);
+    else if (strcmp(command, "again") == 0)
+        put(worker, number, rest, false);
     else if (strcmp(command, "forget") == 0)
         forget(worker, number, rest);
     else if (strcmp(command, "relabel") == 0)
