@@ -47,7 +47,9 @@ int peers_set_up(void **state)
     int length = snprintf(fixture->url, sizeof(fixture->url),
                           "redis+unix://%.80s", peers_server.socket);
     assert_in_range(length, 1, sizeof(fixture->url) - 1);
-    fixture->store = open_store(fixture);
+    struct nd_store_options plain = {.create = true, .random_seed = 5};
+    struct nd_error error = {""};
+    must(nd_store_open(fixture->url, &plain, &error, &fixture->store), &error);
     return 0;
 }
 
