@@ -47,6 +47,10 @@ enum nd_status nd_milter_listen(const char *address, mode_t mode,
                                 struct nd_error *error,
                                 int *listener_r) ND_MUST_CHECK;
 
+/* Whether nd_milter_listen takes an address, without opening it. ND_USAGE. */
+enum nd_status nd_milter_address_check(const char *address,
+                                       struct nd_error *error) ND_MUST_CHECK;
+
 /* Starts the worker and the threads. A worker that dies is started again, after
  * 100 ms at first, doubling to 10 s, while the listener keeps what connects
  * meanwhile. ND_OS. */

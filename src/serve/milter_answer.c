@@ -85,6 +85,13 @@ enum nd_status nd_milter_settings_check(
     char name[ND_LINK_NAME_BYTES];
     const char *value;
     mode_t mode;
+    if (settings->address != NULL) {
+        enum nd_status status =
+            nd_milter_address_check(settings->address, error);
+        if (status != ND_OK) {
+            return status;
+        }
+    }
     if (settings->header == NULL || !nd_link_is_header_name(settings->header)) {
         return nd_fail(error, ND_CONFIG,
                        "milter: header \"%s\" is no name of a header field",

@@ -25,7 +25,7 @@ struct nd_milter_settings {
     char *tag_header;       /* "NAME: VALUE"; NULL: none */
 };
 
-/* ND_CONFIG names the key whose value will not do. */
+/* ND_CONFIG names the key whose value will not do; ND_USAGE: the address. */
 enum nd_status nd_milter_settings_check(
     const struct nd_milter_settings *settings,
     struct nd_error *error) ND_MUST_CHECK;

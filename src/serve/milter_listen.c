@@ -18,14 +18,7 @@
 #include "serve/milter.h"
 
 #define BACKLOG 256
-
-static enum nd_status is_no_address(const char *address, struct nd_error *error)
-{
-    return nd_fail(error, ND_USAGE,
-                   "%s is no milter address; inet:PORT@HOST or unix:PATH would "
-                   "be",
-                   address);
-}
+#define MOST_PATH sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 /* ---- unix ---- */
 
@@ -67,11 +60,6 @@ static enum nd_status listen_unix(const char *path, mode_t mode,
                                   struct nd_error *error, int *listener_r)
 {
     struct sockaddr_un place = {.sun_family = AF_UNIX};
-    if (path[0] != '/' || strlen(path) >= sizeof(place.sun_path)) {
-        return nd_fail(error, ND_USAGE,
-                       "%s has to begin with / and be shorter than %zu bytes",
-                       path, sizeof(place.sun_path));
-    }
     memcpy(place.sun_path, path, strlen(path) + 1);
     if (somebody_listens(&place)) {
         return nd_fail(error, ND_BUSY, "another process listens on %s already",
@@ -142,30 +130,25 @@ static enum nd_status listen_tcp(const char *host, const char *port, int family,
     return status;
 }
 
-/* "PORT@HOST", or "PORT" of the loopback interface. */
-static enum nd_status listen_at(const char *text, int family,
-                                struct nd_error *error, int *listener_r)
+/* ---- addresses ---- */
+
+/* "PORT@HOST", or "PORT" of the loopback interface, cut apart in text. */
+static bool cut_port(char *text, int family, const char **host_r)
 {
-    char *port = nd_strdup(text);
-    char *at = strchr(port, '@');
-    const char *host = family == AF_INET6 ? "::1" : "127.0.0.1";
+    char *at = strchr(text, '@');
     int64_t number = -1;
+    *host_r = family == AF_INET6 ? "::1" : "127.0.0.1";
     if (at != NULL) {
         *at = '\0';
-        host = at + 1;
+        *host_r = at + 1;
     }
-    enum nd_status status = nd_parse_integer(port, NULL, &number);
-    if (status != ND_OK || number < 0 || number > 65535 || host[0] == '\0') {
-        status = is_no_address(text, error);
-    } else {
-        status = listen_tcp(host, port, family, error, listener_r);
-    }
-    free(port);
-    return status;
+    return nd_parse_integer(text, NULL, &number) == ND_OK && number >= 0 &&
+           number <= 65535 && (*host_r)[0] != '\0';
 }
 
-enum nd_status nd_milter_listen(const char *address, mode_t mode,
-                                struct nd_error *error, int *listener_r)
+/* The family of an address, and what is behind its prefix; AF_UNSPEC where it
+ * has none. */
+static int family_of(const char *address, const char **rest_r)
 {
     static const struct {
         const char *prefix;
@@ -176,13 +159,46 @@ enum nd_status nd_milter_listen(const char *address, mode_t mode,
                  {"local:", AF_UNIX}};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t length = strlen(kinds[i].prefix);
-        if (strncmp(address, kinds[i].prefix, length) != 0) {
-            continue;
+        if (strncmp(address, kinds[i].prefix, length) == 0) {
+            *rest_r = address + length;
+            return kinds[i].family;
         }
-        return kinds[i].family == AF_UNIX
-                   ? listen_unix(address + length, mode, error, listener_r)
-                   : listen_at(address + length, kinds[i].family, error,
-                               listener_r);
     }
-    return is_no_address(address, error);
+    return AF_UNSPEC;
+}
+
+enum nd_status nd_milter_address_check(const char *address,
+                                       struct nd_error *error)
+{
+    const char *rest = NULL, *host;
+    int family = family_of(address, &rest);
+    char *text = nd_strdup(rest != NULL ? rest : "");
+    bool is_right = family == AF_UNIX
+                        ? text[0] == '/' && strlen(text) < MOST_PATH
+                        : family != AF_UNSPEC && cut_port(text, family, &host);
+    free(text);
+    return is_right ? ND_OK
+                    : nd_fail(error, ND_USAGE,
+                              "%s is no milter address; inet:PORT@HOST or "
+                              "unix:/PATH would be",
+                              address);
+}
+
+enum nd_status nd_milter_listen(const char *address, mode_t mode,
+                                struct nd_error *error, int *listener_r)
+{
+    const char *rest = NULL, *host = NULL;
+    enum nd_status status = nd_milter_address_check(address, error);
+    if (status != ND_OK) {
+        return status;
+    }
+    int family = family_of(address, &rest);
+    if (family == AF_UNIX) {
+        return listen_unix(rest, mode, error, listener_r);
+    }
+    char *port = nd_strdup(rest);
+    (void)cut_port(port, family, &host);
+    status = listen_tcp(host, port, family, error, listener_r);
+    free(port);
+    return status;
 }

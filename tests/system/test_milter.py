@@ -210,7 +210,8 @@ def test_a_rule_that_observes_changes_nothing_but_the_header(run_mill,
             assert "[SPAM]" not in header_of(path, "Subject")[0]
 
 
-def test_a_message_scored_then_learned_is_one_sample(run_mill, postfix):
+def test_a_message_scored_then_learned_is_one_sample(run_mill, postfix,
+                                                     trained):
     """Autolearn takes it at the door; its reader knows better."""
     text = """trusted_headers = {"X-Spam-Status filter.example.org"}
         rule default { autolearn = true train_interval = 1h }"""
@@ -223,11 +224,14 @@ def test_a_message_scored_then_learned_is_one_sample(run_mill, postfix):
         files = send(postfix, [(name, data)])
         mill.wait_until(lambda: mill.metric("neurald_autolearn_total",
                                             result="spam") == 1)
-        answer = mill.learn(files[name].read_bytes(), "ham", "&source=user")
-        assert answer.json["outcome"] == "relabelled", answer.body
-        assert answer.json["was"] == "spam"
-        assert answer.json["ham"] == before["ham"] + 1
-        assert answer.json["spam"] == before["spam"]
+        done = trained.ok(
+            "--server", f"unix:{mill.socket}", "--token-file", mill.tokens,
+            "learn", "--ham", files[name], "--json")
+        assert done.json["relabelled"] == 1, done.text
+        after = mill.learn(files[name].read_bytes(), "ham", "&source=user")
+        assert after.json["outcome"] == "duplicate"
+        assert after.json["ham"] == before["ham"] + 1
+        assert after.json["spam"] == before["spam"]
 
 
 def test_mail_of_own_users_is_not_autolearned(trained, tmp_path, configured):
@@ -412,16 +416,49 @@ def test_a_reload_leaves_the_worker_alone(run_mill, postfix, configured):
         assert mill.worker() == worker
 
 
-def test_a_unix_socket_serves_too(trained, tmp_path):
+def test_a_unix_socket_serves_too(trained, tmp_path, configured):
     with Postfix("") as postfix:
         place = postfix.folder / "queue/neurald"
         place.mkdir()
         socket = place / "milter"
         (postfix.folder / "etc/main.cf").open("a").write(
-            f"smtpd_milters = unix:{socket}\nmilter_default_action = accept\n")
+            "smtpd_milters = unix:neurald/milter\n"
+            "milter_default_action = accept\n")
         postfix.run("postfix", "reload")
-        with Daemon(trained, tmp_path, "--milter", f"unix:{socket}") as daemon:
-            shutil.chown(socket, "postfix")
+        path = configured(f"""milter {{
+            address = "unix:{socket}"
+            socket_mode = "0666"
+        }}""")
+        with Daemon(trained, tmp_path, before=("--config", path)) as daemon:
             daemon.wait_for_model()
-            assert socket.stat().st_mode & 0o777 == 0o660
+            assert socket.stat().st_mode & 0o777 == 0o666
             assert_verdicts(send(postfix, messages(4)))
+
+
+def test_beyond_max_memory_messages_pass_unread(run_mill, postfix):
+    name, data = messages(2)[0]
+    with run_mill("milter { max_memory = 1MiB }") as mill:
+        files = send(postfix, [("spam-large", data + b"word word\r\n" * 60000),
+                               (name, data)])
+        assert 'reason="crowded: ' in header_of(files["spam-large"])[0]
+        assert header_of(files[name])[0].startswith("spam, ")
+        mill.wait_until(lambda: mill.metric("neurald_milter_events_total",
+                                            event="crowded") == 1)
+
+
+@pytest.mark.parametrize("text, words", [
+    ('header = "X Y"', "header"),
+    ('header = ""', "header"),
+    ('tag_header = "no value:"', "tag_header"),
+    ('tag_header = "X-Tag"', "tag_header"),
+    ('socket_mode = "rw"', "socket_mode"),
+    ('address = "127.0.0.1:25"', "milter address"),
+    ('address = "unix:relative"', "milter address"),
+    ("tag = 1.5", "tag"),
+    ("deadline = 2m", "deadline"),
+])
+def test_a_wrong_setting_is_told(neurald, configured, text, words):
+    path = configured(f"milter {{ {text} }}")
+    done = neurald.run("--config", path, "serve", "--test-config")
+    assert done.status in (64, 78)
+    assert words in done.err
