@@ -89,6 +89,8 @@ static const struct nd_key_info serve_keys[] = {
     KEY("spool", TEXT, "", 0, 0, SERVE(spool),
         "A file for samples that wait while the store is away. Empty: they "
         "are refused meanwhile."),
+    KEY("spool_size", SIZE, "64MiB", KIB, 1024 * GIB, SERVE(spool_size),
+        "Bytes of samples that the spool takes; more are refused."),
     KEY("threads", COUNT, "0", 0, 256, SERVE(threads),
         "Threads that serve connections. 0: as many as there are processors, "
         "at least 4."),

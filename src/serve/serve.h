@@ -21,6 +21,7 @@ struct nd_serve_settings {
     char *token_file;
     char *user;
     char *spool;
+    int64_t spool_size;
     char *roles;      /* "collect score train", or some of them */
     uint32_t threads; /* 0: as many as there are processors, at least 4 */
     uint32_t connections;

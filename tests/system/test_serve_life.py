@@ -319,7 +319,8 @@ def test_a_store_that_is_taken_away_stops_nothing(trained, tmp_path, redis,
 def test_samples_wait_in_the_spool_while_the_store_is_away(neurald, tmp_path,
                                                            redis, configured):
     config = configured(f'store = "{redis.url}"\n'
-                        f'serve {{\n spool = "{tmp_path}/spool.db"\n}}\n'
+                        f'serve {{\n spool = "{tmp_path}/spool.db"\n'
+                        " spool_size = 16KiB\n}\n"
                         "rule default {\n watch_interval = 1s\n}\n")
     with Daemon(neurald, tmp_path, before=("--config", config)) as daemon:
         daemon.wait_until(lambda: daemon.learn(
@@ -329,6 +330,10 @@ def test_samples_wait_in_the_spool_while_the_store_is_away(neurald, tmp_path,
         answer = daemon.learn(make_mail("spam", 7000), "spam")
         assert answer.code == 202, answer.body
         assert answer.json["outcome"] == "spooled"
+        # spool_size holds this one and no hundred more
+        codes = {daemon.learn(make_mail("ham", 7000 + number), "ham").code
+                 for number in range(100)}
+        assert 507 in codes, codes
         redis.start()
         daemon.wait_until(lambda: neurald.ok(
             "--config", config, "status", "--json").json["spam"] == 1, 60)
