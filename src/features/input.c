@@ -82,10 +82,10 @@ void nd_features_resolve(const struct nd_features *features,
 #define SYMBOLS_BESIDE_TEXT 0.25F
 #define METATOKENS_BESIDE_TEXT 0.05F
 
-/* What a message says carries over better than how it was sent. */
-#define WORDS_WEIGHT 1.5F
-#define PAIRS_WEIGHT 1.5F
-#define GRAMS_WEIGHT 2.0F
+/* What a message says carries over better than how it is built. */
+#define WORDS_WEIGHT 1.0F
+#define PAIRS_WEIGHT 1.0F
+#define STRUCTURE_WEIGHT 0.35F
 
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
 {
@@ -99,7 +99,7 @@ void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
     }
     scaling_r->weight[ND_FAMILY_WORDS] = WORDS_WEIGHT;
     scaling_r->weight[ND_FAMILY_PAIRS] = PAIRS_WEIGHT;
-    scaling_r->weight[ND_FAMILY_GRAMS] = GRAMS_WEIGHT;
+    scaling_r->weight[ND_FAMILY_STRUCTURE] = STRUCTURE_WEIGHT;
 }
 
 void nd_scaling_write(const struct nd_scaling *scaling,

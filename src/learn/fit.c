@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fitting a model to samples in memory. The samples are dealt into folds, each
- * class for itself; for every fold a network learns the other folds and judges
- * it, so that every sample gets log-odds from a network that has not seen it.
- * These give calibration and thresholds. The network that is kept then learns
- * all samples. Every network is judged as it will be deployed, quantised.
+ * Fitting a model to samples in memory, as a cross-validated committee
+ * (Parmanto, Munro and Doyle 1996). The samples are dealt into folds, each
+ * class for itself; for every fold a network, a member, learns the other folds
+ * and judges it. So every sample gets log-odds from a network that has not seen
+ * it, which give calibration and thresholds, and the members, joined into one
+ * network that answers their mean, are the model: nothing is trained twice. A
+ * single member errs more than the mean of all, so calibration and thresholds
+ * err on the side of caution.
  *
  * How a network learns is in fit_plan.c. This knows nothing of stores and
  * leases, and makes no decision: whether the model is better than another is
@@ -20,19 +23,17 @@
 #include "nn/dataset.h"
 #include "nn/metrics.h"
 
-#define MOST_FOLDS 3U
-
 struct fit {
     const struct nd_fit_options *options;
     size_t count;
     struct nd_fit_plan plan;
-    struct nd_dataset *set; /* all samples, in order */
-    uint32_t folds;
-    uint8_t *fold_of;  /* [count] */
-    uint8_t *labels;   /* [count] */
-    double *log_odds;  /* [count], out of fold */
-    const char *stage; /* of the training under way, and its share */
-    double from, to;
+    struct nd_dataset *set;      /* all samples, in order */
+    struct nd_network **members; /* [plan.members] */
+    uint8_t *fold_of;            /* [count]: the member that judges it */
+    uint8_t *labels;             /* [count] */
+    double *log_odds;            /* [count], of that member */
+    uint32_t member;             /* under training */
+    uint32_t epochs;             /* that a member ran */
 };
 
 static size_t count_spam(const struct fit *fit)
@@ -55,7 +56,7 @@ static void deal_class(struct fit *fit, int label, struct nd_random *random)
             members[count++] = (uint32_t)i;
     nd_random_shuffle(random, members, count);
     for (size_t i = 0; i < count; i++)
-        fit->fold_of[members[i]] = (uint8_t)(i % fit->folds);
+        fit->fold_of[members[i]] = (uint8_t)(i % fit->plan.members);
     free(members);
 }
 
@@ -88,79 +89,70 @@ static enum nd_status leave_out(const struct fit *fit, uint32_t fold,
     return ND_OK;
 }
 
-/* Folds take folds - 1 parts of the work each, the last network folds. */
-static void set_stage(struct fit *fit, uint32_t fold)
-{
-    double part = fit->folds - 1;
-    double all = part * fit->folds + fit->folds;
-    bool is_fold = fold < fit->folds;
-    fit->stage = is_fold ? "calibrating" : "training";
-    fit->from = part * fold / all;
-    fit->to = is_fold ? part * (fold + 1) / all : 1;
-}
-
 static bool tell(const struct nd_train_progress *progress, void *context)
 {
     const struct fit *fit = context;
-    double done = fit->from + (fit->to - fit->from) * progress->done;
-    return fit->options->progress(done, progress->loss, fit->stage,
+    double done = (fit->member + progress->done) / fit->plan.members;
+    return fit->options->progress(done, progress->loss, "training",
                                   fit->options->context);
 }
 
-/* A network trained on set and quantised. */
+/* The member's network, trained on set. */
 static enum nd_status train(struct fit *fit, const struct nd_dataset *set,
                             struct nd_error *error,
-                            struct nd_network **network_r,
-                            struct nd_train_report *report_r)
+                            struct nd_network **network_r)
 {
     struct nd_train_options training = fit->plan.training;
+    struct nd_shape shape = nd_fit_plan_shape(&fit->plan, fit->member);
+    struct nd_train_report report;
     struct nd_network *network = NULL;
+    /* Far from the next candidate's seed, which is this one's plus one. */
+    training.seed = fit->options->seed + fit->member * (uint64_t)1000003;
     if (fit->options->progress != NULL) {
         training.callback = tell;
         training.context = fit;
     }
-    enum nd_status status = nd_network_create(
-        &fit->plan.shape, fit->options->seed, error, &network);
+    enum nd_status status =
+        nd_network_create(&shape, training.seed, error, &network);
     if (status == ND_OK)
-        status = nd_train(network, set, NULL, &training, error, report_r);
+        status = nd_train(network, set, NULL, &training, error, &report);
     if (status != ND_OK) {
         nd_network_destroy(&network);
         return status;
     }
-    nd_network_quantize(network);
+    fit->epochs = report.epochs;
     *network_r = network;
     return ND_OK;
 }
 
-static enum nd_status judge_fold(struct fit *fit, uint32_t fold,
-                                 struct nd_error *error)
+/* Trains a member and lets it judge its fold. */
+static enum nd_status fit_member(struct fit *fit, struct nd_error *error)
 {
+    struct nd_network **member = &fit->members[fit->member];
     struct nd_dataset *set;
-    struct nd_network *network;
-    struct nd_train_report report;
-    enum nd_status status = leave_out(fit, fold, error, &set);
+    enum nd_status status = leave_out(fit, fit->member, error, &set);
     if (status != ND_OK)
         return status;
-    set_stage(fit, fold);
-    status = train(fit, set, error, &network, &report);
+    status = train(fit, set, error, member);
     nd_dataset_destroy(&set);
     if (status != ND_OK)
         return status;
     for (size_t i = 0; i < fit->count; i++) {
-        if (fit->fold_of[i] != fold)
+        if (fit->fold_of[i] != fit->member)
             continue;
         struct nd_sparse row = nd_dataset_row(fit->set, i);
-        fit->log_odds[i] = (double)nd_network_score(network, &row);
+        fit->log_odds[i] = (double)nd_network_score(*member, &row);
     }
-    nd_network_destroy(&network);
     return ND_OK;
 }
 
-static enum nd_status judge(struct fit *fit, struct nd_error *error)
+static enum nd_status fit_members(struct fit *fit, struct nd_error *error)
 {
+    uint32_t count = fit->plan.members;
+    fit->members = nd_calloc(count, sizeof(*fit->members));
     deal(fit);
-    for (uint32_t fold = 0; fold < fit->folds; fold++) {
-        enum nd_status status = judge_fold(fit, fold, error);
+    for (fit->member = 0; fit->member < count; fit->member++) {
+        enum nd_status status = fit_member(fit, error);
         if (status != ND_OK)
             return status;
     }
@@ -170,9 +162,7 @@ static enum nd_status judge(struct fit *fit, struct nd_error *error)
 /* ---- the model ---- */
 
 /* The figures are those of the samples judged out of fold. */
-static void set_figures(const struct fit *fit,
-                        const struct nd_train_report *report,
-                        struct nd_model *model)
+static void set_figures(const struct fit *fit, struct nd_model *model)
 {
     struct nd_model_figures *figures = &model->figures;
     double *probabilities = nd_calloc(fit->count, sizeof(*probabilities));
@@ -189,7 +179,7 @@ static void set_figures(const struct fit *fit,
     figures->held_recall = nd_recall_at_fpr(
         fit->log_odds, fit->labels, fit->count, fit->options->target_fpr, NULL);
     figures->target_fpr = fit->options->target_fpr;
-    figures->epochs = report->epochs;
+    figures->epochs = fit->epochs;
     figures->families = fit->plan.scaling.families;
     free(probabilities);
 }
@@ -199,7 +189,6 @@ static enum nd_status build(struct fit *fit, struct nd_error *error,
 {
     struct nd_calibration calibration;
     struct nd_network *network;
-    struct nd_train_report report;
     enum nd_status status = nd_calibrate(fit->log_odds, fit->labels, fit->count,
                                          error, &calibration);
     if (status != ND_OK)
@@ -208,20 +197,22 @@ static enum nd_status build(struct fit *fit, struct nd_error *error,
         fit->log_odds, fit->labels, fit->count,
         (struct nd_targets){fit->options->target_fpr, fit->options->target_fnr},
         &calibration);
-    set_stage(fit, fit->folds);
-    status = train(fit, fit->set, error, &network, &report);
+    status = nd_network_join((const struct nd_network *const *)fit->members,
+                             fit->plan.members, fit->plan.columns,
+                             fit->plan.inputs, error, &network);
     if (status != ND_OK)
         return status;
     struct nd_model *model = nd_calloc(1, sizeof(*model));
     model->network = network;
     model->calibration = calibration;
-    set_figures(fit, &report, model);
+    set_figures(fit, model);
     nd_scaling_write(&fit->plan.scaling, &model->extra);
     *model_r = model;
     return ND_OK;
 }
 
-static enum nd_status check_classes(struct fit *fit, struct nd_error *error)
+static enum nd_status check_classes(const struct fit *fit,
+                                    struct nd_error *error)
 {
     size_t spam = count_spam(fit);
     size_t ham = fit->count - spam;
@@ -231,8 +222,19 @@ static enum nd_status check_classes(struct fit *fit, struct nd_error *error)
                        "%zu spam and %zu ham to learn from: at least 2 of "
                        "each are needed",
                        spam, ham);
-    fit->folds = fewest < MOST_FOLDS ? (uint32_t)fewest : MOST_FOLDS;
     return ND_OK;
+}
+
+static void free_fit(struct fit *fit)
+{
+    for (uint32_t i = 0; fit->members != NULL && i < fit->plan.members; i++)
+        nd_network_destroy(&fit->members[i]);
+    free(fit->members);
+    nd_fit_plan_free(&fit->plan);
+    nd_dataset_destroy(&fit->set);
+    free(fit->fold_of);
+    free(fit->labels);
+    free(fit->log_odds);
 }
 
 enum nd_status nd_fit(const struct nd_fit_sample *samples, size_t count,
@@ -251,12 +253,9 @@ enum nd_status nd_fit(const struct nd_fit_sample *samples, size_t count,
         status = nd_fit_plan_inputs(&fit.plan, samples, count, error, &fit.set);
     }
     if (status == ND_OK)
-        status = judge(&fit, error);
+        status = fit_members(&fit, error);
     if (status == ND_OK)
         status = build(&fit, error, model_r);
-    nd_dataset_destroy(&fit.set);
-    free(fit.fold_of);
-    free(fit.labels);
-    free(fit.log_odds);
+    free_fit(&fit);
     return status;
 }

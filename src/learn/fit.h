@@ -26,7 +26,7 @@ struct nd_fit_sample {
 struct nd_fit_options {
     uint32_t families;        /* fed to the network, of those present */
     uint32_t registry_length; /* named slots */
-    uint32_t hidden_units;    /* 0: default */
+    uint32_t hidden_units;    /* of the whole network; 0: default */
     uint32_t epochs;          /* 0: default */
     double learning_rate;     /* 0: default */
     uint64_t seed;
@@ -37,8 +37,9 @@ struct nd_fit_options {
     void *context;
 };
 
-/* Fits a model on all samples: calibration and thresholds come from
- * out-of-fold log-odds (stratified folds), the network from all samples. The
+/* Fits a model on all samples: a committee of networks, each of which learns
+ * all but one of as many stratified folds; calibration and thresholds come from
+ * the log-odds of the one that did not learn a sample. The
  * model's names, rule and key id are the caller's to fill. ND_NOTHING where a
  * class has fewer than 2 samples. Memory: nd_dataset of the samples, plus the
  * network with optimizer state. */

@@ -11,17 +11,20 @@
 
 #include <stdlib.h>
 
-/* Networks with text. A row of seven units and the wide path's weight is half
- * a cache line, the other half is the optimizer's. */
-#define TEXT_UNITS 7U
+/* Networks that a model is the mean of, fewer only where a class has fewer
+ * samples. */
+#define MOST_MEMBERS 8U
+
+/* Networks with text. More units than two a member bring nothing. */
+#define TEXT_UNITS (2U * MOST_MEMBERS)
 #define TEXT_SIGHTS 10000U /* samples seen in all, within limits of epochs */
 #define TEXT_LEAST_EPOCHS 2U
 #define TEXT_MOST_EPOCHS 10U
-#define FAMILY_DROPOUT 0.02F
+#define FAMILY_DROPOUT 0.1F
 #define TEXT_WEIGHT_DECAY 0.0001F
 
 /* Networks on named features alone. */
-#define NAMED_UNITS 31U
+#define NAMED_UNITS (15U * MOST_MEMBERS)
 #define NAMED_SIGHTS 140000U
 #define NAMED_LEAST_EPOCHS 10U
 #define NAMED_MOST_EPOCHS 60U
@@ -32,8 +35,8 @@
  * told from chance, and it is most of what there is. */
 #define MANY_SAMPLES 2000U
 #define SOME_SAMPLES 500U
-/* Rows that a network may have, which bounds the model file (16 bytes each). */
-#define MOST_ROWS 400000U
+/* Rows that a network may have, which bounds the model file (24 bytes each). */
+#define MOST_ROWS 300000U
 
 static bool has_text(const struct nd_fit_plan *plan)
 {
@@ -56,16 +59,30 @@ static void choose_families(struct nd_fit_plan *plan,
 }
 
 static void choose_shape(struct nd_fit_plan *plan,
+                         const struct nd_fit_sample *samples, size_t count,
                          const struct nd_fit_options *options)
 {
-    uint32_t units = options->hidden_units;
-    if (units == 0)
-        units = has_text(plan) ? TEXT_UNITS : NAMED_UNITS;
+    size_t spam = 0;
+    for (size_t i = 0; i < count; i++)
+        spam += samples[i].label != 0;
+    size_t fewest = spam < count - spam ? spam : count - spam;
+    plan->members = within(fewest, 2, MOST_MEMBERS);
+    plan->units = options->hidden_units;
+    if (plan->units == 0)
+        plan->units = has_text(plan) ? TEXT_UNITS : NAMED_UNITS;
     uint32_t inputs =
         nd_text_columns(plan->scaling.families) + options->registry_length;
-    plan->shape = (struct nd_shape){
-        .inputs = inputs > 0 ? inputs : 1,
-        .layers = 1,
+    plan->inputs = inputs > 0 ? inputs : 1;
+}
+
+struct nd_shape nd_fit_plan_shape(const struct nd_fit_plan *plan,
+                                  uint32_t member)
+{
+    uint32_t units =
+        plan->units / plan->members + (member < plan->units % plan->members);
+    return (struct nd_shape){
+        .inputs = plan->column_count,
+        .layers = units > 0,
         .units = {units},
         .wide = true,
     };
@@ -116,8 +133,14 @@ void nd_fit_plan_make(const struct nd_fit_sample *samples, size_t count,
                       struct nd_fit_plan *plan_r)
 {
     choose_families(plan_r, samples, count, options->families);
-    choose_shape(plan_r, options);
+    choose_shape(plan_r, samples, count, options);
     choose_training(plan_r, count, options);
+}
+
+void nd_fit_plan_free(struct nd_fit_plan *plan)
+{
+    free(plan->columns);
+    plan->columns = NULL;
 }
 
 /* ---- inputs ---- */
@@ -137,12 +160,12 @@ static uint8_t *count_columns(const struct nd_fit_plan *plan,
                               const struct nd_fit_sample *samples, size_t count,
                               struct nd_arena *arena)
 {
-    uint8_t *counts = nd_calloc(plan->shape.inputs, sizeof(*counts));
+    uint8_t *counts = nd_calloc(plan->inputs, sizeof(*counts));
     for (size_t i = 0; i < count; i++) {
         struct nd_input input = input_of(plan, &samples[i], arena);
         for (uint32_t j = 0; j < input.count; j++) {
             uint32_t column = input.columns[j];
-            if (column < plan->shape.inputs && counts[column] < UINT8_MAX)
+            if (column < plan->inputs && counts[column] < UINT8_MAX)
                 counts[column]++;
         }
     }
@@ -158,7 +181,7 @@ static uint32_t choose_least(const struct nd_fit_plan *plan,
     uint32_t least = samples >= MANY_SAMPLES   ? 3
                      : samples >= SOME_SAMPLES ? 2
                                                : 1;
-    for (uint32_t column = 0; column < plan->shape.inputs; column++)
+    for (uint32_t column = 0; column < plan->inputs; column++)
         with[counts[column]]++;
     for (uint32_t count = least; count <= UINT8_MAX; count++)
         rows += with[count];
@@ -167,22 +190,47 @@ static uint32_t choose_least(const struct nd_fit_plan *plan,
     return least;
 }
 
-/* Drops the columns that too few samples have, in place. */
-static struct nd_sparse prune(struct nd_input *input, const uint8_t *counts,
-                              uint32_t inputs, uint32_t least)
+/* Lists the columns that are kept, at least one, and moves the ends of the
+ * groups to their places among them. places_r: of each column its place, or
+ * UINT32_MAX. */
+static void settle_columns(struct nd_fit_plan *plan, const uint8_t *counts,
+                           uint32_t least, uint32_t *places)
+{
+    uint32_t groups = plan->training.groups.count;
+    uint32_t group = 0;
+    plan->columns = nd_calloc(plan->inputs, sizeof(*plan->columns));
+    plan->column_count = 0;
+    for (uint32_t column = 0; column < plan->inputs; column++) {
+        while (group < groups && plan->group_ends[group] <= column)
+            plan->group_ends[group++] = plan->column_count;
+        places[column] = UINT32_MAX;
+        if (counts[column] < least)
+            continue;
+        places[column] = plan->column_count;
+        plan->columns[plan->column_count++] = column;
+    }
+    for (; group + 1 < groups; group++)
+        plan->group_ends[group] = plan->column_count;
+    if (plan->column_count == 0)
+        plan->column_count = 1; /* column 0, which no sample has */
+}
+
+/* Drops the columns that are not kept, in place. */
+static struct nd_sparse prune(struct nd_input *input, const uint32_t *places,
+                              uint32_t inputs)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < input->count; i++) {
         uint32_t column = input->columns[i];
-        if (column >= inputs || counts[column] < least)
+        if (column >= inputs || places[column] == UINT32_MAX)
             continue;
-        input->columns[kept] = column;
+        input->columns[kept] = places[column];
         input->values[kept++] = input->values[i];
     }
     return (struct nd_sparse){kept, input->columns, input->values};
 }
 
-enum nd_status nd_fit_plan_inputs(const struct nd_fit_plan *plan,
+enum nd_status nd_fit_plan_inputs(struct nd_fit_plan *plan,
                                   const struct nd_fit_sample *samples,
                                   size_t count, struct nd_error *error,
                                   struct nd_dataset **set_r)
@@ -190,14 +238,16 @@ enum nd_status nd_fit_plan_inputs(const struct nd_fit_plan *plan,
     struct nd_arena *arena = nd_arena_create(0);
     struct nd_dataset *set = nd_dataset_create();
     uint8_t *counts = count_columns(plan, samples, count, arena);
-    uint32_t least = choose_least(plan, counts, count);
+    uint32_t *places = nd_calloc(plan->inputs, sizeof(*places));
+    settle_columns(plan, counts, choose_least(plan, counts, count), places);
     enum nd_status status = ND_OK;
     for (size_t i = 0; i < count && status == ND_OK; i++) {
         struct nd_input input = input_of(plan, &samples[i], arena);
-        struct nd_sparse row = prune(&input, counts, plan->shape.inputs, least);
+        struct nd_sparse row = prune(&input, places, plan->inputs);
         status = nd_dataset_add(set, &row, samples[i].label != 0, 1, error);
     }
     free(counts);
+    free(places);
     nd_arena_destroy(&arena);
     if (status != ND_OK) {
         nd_dataset_destroy(&set);

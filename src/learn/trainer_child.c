@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,17 @@ static enum nd_status expect(struct worker *worker, enum nd_frame_type type,
                        (int)frame_r->type, (int)type);
     }
     return status;
+}
+
+/* Names what is done from now on; the parent is told at the next progress. */
+ND_PRINTF(2, 3)
+static void set_stage(struct worker *worker, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(worker->stage, sizeof worker->stage, format, arguments);
+    va_end(arguments);
+    worker->sent_us = 0;
 }
 
 /* Tells the parent that work goes on; often enough to be seen alive, seldom
@@ -348,9 +360,8 @@ static enum nd_status try_candidates(struct worker *worker,
     double best = INFINITY;
     enum nd_status status = ND_OK;
     for (uint32_t i = 0; i < settings->seeds; i++) {
-        (void)snprintf(worker->stage, sizeof worker->stage,
-                       "candidate %u of %u", (unsigned)i + 1,
-                       (unsigned)settings->seeds);
+        set_stage(worker, "candidate %u of %u", (unsigned)i + 1,
+                  (unsigned)settings->seeds);
         status = try_candidate(worker, settings->seed + i, error, trial);
         if (status != ND_OK && status != ND_DATA) {
             break;
@@ -403,7 +414,7 @@ static enum nd_status refit(struct worker *worker, uint64_t seed,
                             struct nd_error *error)
 {
     struct nd_model *model;
-    (void)snprintf(worker->stage, sizeof worker->stage, "final");
+    set_stage(worker, "final");
     enum nd_status status = fit_without(worker, 0, seed, error, &model);
     if (status != ND_OK) {
         return status;

@@ -59,19 +59,20 @@ static struct nd_rank *find_rows(const struct nd_network *network)
     return ranks;
 }
 
-static void compress_row(const struct nd_network *network, const float *row,
-                         uint8_t *place)
+void nd_compact_put(struct nd_compact *compact, uint32_t row,
+                    const float *weights, uint32_t units, bool wide)
 {
     struct nd_compact_head head = {0};
+    uint8_t *place = nd_compact_row(compact, row);
     int8_t *numbers = (int8_t *)place + sizeof(head);
     float largest = 0;
-    for (uint32_t i = 0; i < network->first_units; i++)
-        largest = fmaxf(largest, fabsf(row[i]));
+    for (uint32_t i = 0; i < units; i++)
+        largest = fmaxf(largest, fabsf(weights[i]));
     head.scale = largest / LARGEST;
-    if (network->shape.wide)
-        head.wide = row[network->first_units];
-    for (uint32_t i = 0; i < network->first_units && head.scale > 0; i++)
-        numbers[i] = (int8_t)lrintf(row[i] / head.scale);
+    if (wide)
+        head.wide = weights[units];
+    for (uint32_t i = 0; i < units && head.scale > 0; i++)
+        numbers[i] = (int8_t)lrintf(weights[i] / head.scale);
     memcpy(place, &head, sizeof(head));
 }
 
@@ -82,8 +83,8 @@ struct nd_compact *nd_compact_from_rows(const struct nd_network *network)
     for (uint32_t j = 0; j < network->shape.inputs; j++) {
         uint32_t row;
         if (nd_compact_find(compact, j, &row))
-            compress_row(network, network->rows + j * network->width,
-                         nd_compact_row(compact, row));
+            nd_compact_put(compact, row, network->rows + j * network->width,
+                           network->first_units, network->shape.wide);
     }
     return compact;
 }

@@ -54,6 +54,11 @@ static inline uint8_t *nd_compact_row(const struct nd_compact *compact,
  * numbers and heads are 0. Takes ownership of ranks and fills in before. */
 struct nd_compact *nd_compact_create(struct nd_rank *ranks, uint32_t inputs,
                                      uint32_t units) ND_MUST_CHECK;
+/* Fills a row from weights: units of them, and with the wide path one more. */
+void nd_compact_put(struct nd_compact *compact, uint32_t row,
+                    const float *weights, uint32_t units, bool wide);
+
+/* Frees the compact form and clears *compact; NULL is accepted. */
 void nd_compact_destroy(struct nd_compact **compact);
 
 #endif

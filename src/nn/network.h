@@ -75,6 +75,17 @@ const char *nd_kernel_name(void);
  * is possible and makes it plain again. Not thread-safe. */
 void nd_network_quantize(struct nd_network *network);
 
+/* One network, compact, that answers the mean of the members' log-odds, but for
+ * the rounding of the compact form. The members are plain, have the same
+ * inputs, the wide path, and one hidden layer or none; columns[j], rising, is
+ * what their column j is called in the whole, which has inputs columns. The
+ * members stay the caller's. ND_USAGE where they differ, ND_LIMIT where the
+ * whole passes a limit above. */
+enum nd_status nd_network_join(const struct nd_network *const *members,
+                               uint32_t count, const uint32_t *columns,
+                               uint32_t inputs, struct nd_error *error,
+                               struct nd_network **network_r) ND_MUST_CHECK;
+
 /* Appends the network to buffer in the model file's encoding (docs/formats/
  * model.md); weights of the first layer as 16-bit or 8-bit numbers. */
 void nd_network_write(const struct nd_network *network,

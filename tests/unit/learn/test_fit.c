@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fitting: a committee's model tells apart what it learned, is judged on what
+ * it did not learn, and is the same for the same seed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "learn/fit.h"
+
+#define NAMES 60
+#define PICKED 10
+
+struct set {
+    struct nd_fit_sample *samples;
+    size_t count;
+};
+
+/* Samples with ten names each: spam has more of the lower ones. */
+static struct set make_set(size_t spam, size_t ham, uint64_t seed)
+{
+    struct nd_random random;
+    nd_random_seed(&random, seed);
+    struct set set = {nd_calloc(spam + ham, sizeof(*set.samples)), spam + ham};
+    for (size_t i = 0; i < set.count; i++) {
+        struct nd_fit_sample *sample = &set.samples[i];
+        uint32_t *slots = nd_calloc(PICKED, sizeof(*slots));
+        float *values = nd_calloc(PICKED, sizeof(*values));
+        sample->label = i < spam;
+        for (uint32_t n = 0; n < PICKED; n++) {
+            uint32_t room = NAMES / PICKED;
+            uint32_t a = (uint32_t)nd_random_below(&random, room);
+            uint32_t b = (uint32_t)nd_random_below(&random, room);
+            bool lower = sample->label ? a < b : a > b;
+            slots[n] = n * room + (lower ? a : b);
+            values[n] = 1;
+        }
+        sample->features = (struct nd_slotted){.families = ND_GROUP_SYMBOLS,
+                                               .named_slots = slots,
+                                               .named_values = values,
+                                               .named_count = PICKED};
+    }
+    return set;
+}
+
+static void free_set(struct set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        free((void *)(uintptr_t)set->samples[i].features.named_slots);
+        free((void *)(uintptr_t)set->samples[i].features.named_values);
+    }
+    free(set->samples);
+}
+
+static const struct nd_fit_options usual = {.families = ND_GROUP_ALL,
+                                            .registry_length = NAMES,
+                                            .seed = 3,
+                                            .target_fpr = 0.001,
+                                            .target_fnr = 0.001};
+
+static struct nd_model *fit(const struct set *set,
+                            const struct nd_fit_options *options)
+{
+    struct nd_model *model = NULL;
+    struct nd_error error = {{0}};
+    if (nd_fit(set->samples, set->count, options, &error, &model) != ND_OK)
+        fail_msg("%s", error.text);
+    return model;
+}
+
+/* Share of a set on whose side of one half the model's probability is. */
+static double share_right(const struct nd_model *model, const struct set *set)
+{
+    struct nd_scorer *scorer = NULL;
+    struct nd_arena *arena = nd_arena_create(0);
+    size_t right = 0;
+    assert_int_equal(nd_scorer_create(model, NULL, &scorer), ND_OK);
+    for (size_t i = 0; i < set->count; i++) {
+        double log_odds =
+            nd_scorer_log_odds(scorer, &set->samples[i].features, arena);
+        bool spam = nd_probability(&model->calibration, log_odds) >= 0.5;
+        right += spam == (set->samples[i].label != 0);
+    }
+    nd_scorer_destroy(&scorer);
+    nd_arena_destroy(&arena);
+    return (double)right / (double)set->count;
+}
+
+static void it_tells_apart_what_it_has_not_seen(void **state)
+{
+    struct set train = make_set(150, 200, 1);
+    struct set test = make_set(200, 200, 2);
+    struct nd_model *model = fit(&train, &usual);
+    double right = share_right(model, &test);
+    assert_true(right > 0.9);
+    assert_int_equal(model->figures.held_spam, 150);
+    assert_int_equal(model->figures.held_ham, 200);
+    assert_true(model->figures.held_auc > 0.95);
+    nd_model_destroy(&model);
+    free_set(&train);
+    free_set(&test);
+}
+
+/* Labels that say nothing can be learned by heart, and then the figures of
+ * samples that a member had learned would be good. */
+static void it_is_judged_on_what_it_did_not_learn(void **state)
+{
+    struct set set = make_set(100, 100, 4);
+    for (size_t i = 0; i < set.count; i++)
+        set.samples[i].label = i % 2;
+    struct nd_model *model = fit(&set, &usual);
+    assert_true(model->figures.held_auc < 0.65);
+    assert_true(share_right(model, &set) > model->figures.held_auc);
+    nd_model_destroy(&model);
+    free_set(&set);
+}
+
+static void the_seed_alone_decides_the_model(void **state)
+{
+    struct set set = make_set(40, 40, 5);
+    struct nd_fit_options options = usual;
+    struct nd_model *first = fit(&set, &options);
+    struct nd_model *same = fit(&set, &options);
+    options.seed++;
+    struct nd_model *other = fit(&set, &options);
+    assert_true(first->calibration.slope == same->calibration.slope);
+    assert_true(first->calibration.slope != other->calibration.slope);
+    nd_model_destroy(&first);
+    nd_model_destroy(&same);
+    nd_model_destroy(&other);
+    free_set(&set);
+}
+
+static void hidden_units_are_those_of_the_whole(void **state)
+{
+    struct set set = make_set(30, 30, 6);
+    struct nd_fit_options options = usual;
+    for (uint32_t units = 1; units <= 20; units += 19) {
+        options.hidden_units = units;
+        struct nd_model *model = fit(&set, &options);
+        struct nd_shape shape = nd_network_shape(model->network);
+        assert_int_equal(shape.layers, 1);
+        assert_int_equal(shape.units[0], units);
+        nd_model_destroy(&model);
+    }
+    free_set(&set);
+}
+
+static void two_of_a_class_are_enough_and_one_is_not(void **state)
+{
+    struct set set = make_set(2, 30, 7);
+    struct nd_model *model = fit(&set, &usual);
+    nd_model_destroy(&model);
+    struct nd_error error = {{0}};
+    assert_int_equal(
+        nd_fit(set.samples + 1, set.count - 1, &usual, &error, &model),
+        ND_NOTHING);
+    assert_null(model);
+    free_set(&set);
+}
+
+static bool stop_half_way(double done, double loss, const char *stage,
+                          void *context)
+{
+    double *last = context;
+    assert_true(done >= *last && done <= 1);
+    *last = done;
+    return done < 0.5;
+}
+
+static void progress_rises_and_may_cancel(void **state)
+{
+    struct set set = make_set(60, 60, 8);
+    struct nd_fit_options options = usual;
+    double last = 0;
+    struct nd_model *model = NULL;
+    options.progress = stop_half_way;
+    options.context = &last;
+    assert_int_equal(nd_fit(set.samples, set.count, &options, NULL, &model),
+                     ND_CANCELLED);
+    assert_null(model);
+    assert_true(last >= 0.5);
+    free_set(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_tells_apart_what_it_has_not_seen),
+        cmocka_unit_test(it_is_judged_on_what_it_did_not_learn),
+        cmocka_unit_test(the_seed_alone_decides_the_model),
+        cmocka_unit_test(hidden_units_are_those_of_the_whole),
+        cmocka_unit_test(two_of_a_class_are_enough_and_one_is_not),
+        cmocka_unit_test(progress_rises_and_may_cancel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
