@@ -63,7 +63,7 @@ static bool watch_progress(double done, double loss, const char *stage,
     struct watch *watch = context;
     (void)stage;
     watch->with_child += seed_children() == 1;
-    watch->with_loss += isfinite(loss);
+    watch->with_loss += isfinite(loss) ? 1 : 0;
     watch->falls = watch->falls || done < watch->last;
     watch->rises += done > watch->last;
     watch->last = done;
