@@ -120,10 +120,10 @@ def wait_for(condition, what, seconds=SECONDS):
 
 
 class Rspamd:
-    """Debian's rspamd with the configuration that packaging/ ships. More files
-    of override.d and Lua come from files and lua."""
+    """Debian's rspamd with the configuration that packaging/ ships; with files
+    (of override.d) the plugin is on if neurald.conf is one of them."""
 
-    def __init__(self, folder, redis, scanners=1, files=(), lua=""):
+    def __init__(self, folder, redis, scanners=1, files=()):
         self.folder = folder
         self.scan_port, self.control_port = free_port(), free_port()
         ports = {"scan": self.scan_port, "control": self.control_port,
@@ -140,7 +140,11 @@ class Rspamd:
             for port, number in ports.items():
                 text = text.replace(f"{{{port}}}", str(number))
             (folder / "override.d" / name).write_text(text + "\n")
-        (folder / "rspamd.local.lua").write_text(LABELS + lua)
+        (folder / "rspamd.local.lua").write_text(LABELS)
+        if "neurald.conf" in dict(files):
+            shutil.copytree(ROOT / "packaging/rspamd/plugins.d",
+                            folder / "plugins.d")
+            shutil.copy(ROOT / "packaging/rspamd/rspamd.conf.local", folder)
         for name in ("run", "log", "db"):
             (folder / name).mkdir()
             os.chmod(folder / name, 0o777)
@@ -154,7 +158,8 @@ class Rspamd:
         wait_for(self.answers, "rspamd")
 
     def answers(self):
-        assert self.process.poll() is None, (self.folder / "out").read_text()
+        assert self.process.poll() is None, (
+            (self.folder / "out").read_text() + self.log[-3000:])
         return self.request("GET", "/ping", b"", {}).strip() == b"pong"
 
     def request(self, method, path, body, headers):
