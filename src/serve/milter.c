@@ -29,8 +29,10 @@
 #define FIRST_PAUSE_MS 100
 #define LONGEST_PAUSE_MS 10000
 #define SOUND_US INT64_C(60000000) /* a worker that lived so long was well */
-#define GRACE_MS 2250              /* the worker's own two seconds, and some */
-#define HEAR_US INT64_C(5000000)   /* for a question, once it is taken */
+#define PATIENCE_MS 30000
+#define LOOKS 6                  /* at a worker, within the patience */
+#define GRACE_MS 2250            /* the worker's own two seconds, and some */
+#define HEAR_US INT64_C(5000000) /* for a question, once it is taken */
 #define MOST_THREADS 64U
 
 struct nd_milter {
@@ -38,6 +40,7 @@ struct nd_milter {
     pthread_mutex_t mutex; /* settings, process */
     pid_t process;
     atomic_size_t max_message; /* the largest of all settings so far */
+    atomic_uint heard;         /* frames from workers */
     atomic_bool stopping;
     int link[2]; /* ours, the worker's */
     int wake;    /* of the watcher */
@@ -104,6 +107,7 @@ static void *answer_questions(void *context)
         struct nd_error error = {{0}};
         struct nd_link_parcel parcel;
         status = nd_link_take(milter->link[0], &error, &parcel);
+        atomic_fetch_add(&milter->heard, 1);
         if (status == ND_OK && parcel.asker >= 0) {
             answer(milter, parcel.asker, &frame, arena);
             (void)close(parcel.asker);
@@ -176,12 +180,29 @@ static bool is_ready(struct pollfd *wanted, nfds_t count, int timeout_ms)
 }
 
 /* Waits for the worker's end, or for the order to stop; true where it is the
- * former. */
-static bool wait_for_either(struct nd_milter *milter, int pidfd)
+ * former. Silence is counted in looks at it and not by the clock, since this
+ * process may have been stopped itself. */
+static bool wait_for_either(struct nd_milter *milter, int pidfd, pid_t process)
 {
     struct pollfd wanted[] = {{.fd = pidfd, .events = POLLIN},
                               {.fd = milter->wake, .events = POLLIN}};
-    return is_ready(wanted, 2, -1);
+    int patience_ms = milter->options.patience_ms;
+    int look_ms = (patience_ms > 0 ? patience_ms : PATIENCE_MS) / LOOKS;
+    unsigned heard = atomic_load(&milter->heard);
+    int silent = 0;
+    while (!is_ready(wanted, 2, look_ms)) {
+        if (wanted[1].revents != 0) {
+            return false;
+        }
+        unsigned now = atomic_load(&milter->heard);
+        silent = now == heard ? silent + 1 : 0;
+        heard = now;
+        if (silent == LOOKS) {
+            nd_log(ND_LOG_ERROR, "milter: the worker hangs and is killed");
+            (void)kill(process, SIGKILL);
+        }
+    }
+    return true;
 }
 
 static bool wait_for_one(int descriptor, int timeout_ms)
@@ -229,7 +250,7 @@ static void live_once(struct nd_milter *milter)
         milter->options.started(milter->options.context);
     }
     int pidfd = pidfd_open(process, 0);
-    bool ended = wait_for_either(milter, pidfd);
+    bool ended = wait_for_either(milter, pidfd, process);
     if (!ended) {
         end_worker(milter, pidfd, process);
     }

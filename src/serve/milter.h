@@ -32,6 +32,7 @@ struct nd_milter_options {
     int listener; /* of nd_milter_listen; taken over, also on failure */
     struct nd_link_settings settings;
     unsigned threads; /* that answer; 0: as many as processors, at least 2 */
+    int patience_ms;  /* with a worker that gives no sign of life; 0: 30 s */
     nd_milter_decide *decide;
     nd_milter_tell *tell;       /* may be NULL */
     nd_milter_started *started; /* may be NULL */
@@ -53,7 +54,7 @@ enum nd_status nd_milter_address_check(const char *address,
 
 /* Starts the worker and the threads. A worker that dies is started again, after
  * 100 ms at first, doubling to 10 s, while the listener keeps what connects
- * meanwhile. ND_OS. */
+ * meanwhile; one that gives no sign of life is killed first. ND_OS. */
 enum nd_status nd_milter_start(const struct nd_milter_options *options,
                                struct nd_error *error,
                                struct nd_milter **milter_r) ND_MUST_CHECK;

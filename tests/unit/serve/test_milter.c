@@ -32,7 +32,7 @@
 #define SPACED 0x100000U    /* blanks behind the colon are told */
 
 static struct nd_milter *milter;
-static int port;
+static int port, patience_ms;
 static atomic_int answer_after_ms, starts;
 static atomic_ullong told[ND_LINK_EVENT_COUNT];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -121,7 +121,8 @@ static void start(const struct nd_link_settings *with)
                                         .decide = decide,
                                         .tell = tell,
                                         .started = started,
-                                        .threads = 2};
+                                        .threads = 2,
+                                        .patience_ms = patience_ms};
     assert_int_equal(nd_milter_listen("inet:0", 0, NULL, &options.listener),
                      ND_OK);
     port = milter_port(options.listener);
@@ -338,6 +339,19 @@ static void a_worker_that_dies_is_started_again(void **state)
     assert_int_equal(atomic_load(&starts), 3);
 }
 
+static void a_worker_that_hangs_is_replaced(void **state)
+{
+    nd_milter_stop(&milter);
+    patience_ms = 3000;
+    start(&settings);
+    patience_ms = 0;
+    pid_t first = wait_for_another(0);
+    expect(NULL, NULL, "i X-Neurald:spam, probability=0.99\n");
+    assert_int_equal(kill(first, SIGSTOP), 0);
+    (void)wait_for_another(first);
+    expect(NULL, NULL, "i X-Neurald:spam, probability=0.99\n");
+}
+
 /* ---- the end ---- */
 
 static void *stop(void *context)
@@ -511,6 +525,7 @@ int main(int argc, char **argv)
         TEST(late_verdicts_are_not_waited_for),
         TEST(without_room_messages_pass_unread),
         TEST(a_worker_that_dies_is_started_again),
+        TEST(a_worker_that_hangs_is_replaced),
         TEST(a_message_that_is_open_is_finished_at_the_end),
         TEST(a_message_that_does_not_end_is_not_waited_for),
         TEST(an_idle_milter_stops_at_once),
