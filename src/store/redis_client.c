@@ -36,7 +36,7 @@ struct nd_redis_client {
     int64_t deadline_us;   /* of the exchange under way */
     int64_t not_before_us; /* of the next attempt to connect */
     unsigned failures;     /* attempts in a row */
-    size_t sentinel;       /* that answered last */
+    size_t sentinel;       /* to ask first */
     uint64_t connects, trips;
 };
 
@@ -125,6 +125,13 @@ static int64_t time_left_us(const struct nd_redis_client *client)
 static void drop_connection(struct nd_redis_client *client)
 {
     nd_redis_connection_close(&client->connection);
+}
+
+/* Where a Sentinel led was no good: it may be cut off from the others and name
+ * an old master for as long, so the next one is asked first. */
+static void pass_over_sentinel(struct nd_redis_client *client)
+{
+    client->sentinel++;
 }
 
 static void note_failure(struct nd_redis_client *client)
@@ -217,6 +224,7 @@ static enum nd_status connect_once(struct nd_redis_client *client,
 {
     struct nd_redis_endpoint place;
     enum nd_status status = find_place(client, error, &place);
+    bool found = status == ND_OK;
     for (int hop = 0; status == ND_OK && hop < MAX_HOPS; hop++) {
         status = try_place(client, error, &place);
         if (status == ND_OK)
@@ -227,6 +235,8 @@ static enum nd_status connect_once(struct nd_redis_client *client,
                          ? ND_OK
                          : ND_UNAVAILABLE;
     }
+    if (found && status != ND_OK)
+        pass_over_sentinel(client);
     return status;
 }
 
@@ -336,6 +346,7 @@ static enum nd_status check_replies(struct nd_redis_client *client,
         return ND_OK;
     /* perhaps this master was deposed: look again before the repeat */
     drop_connection(client);
+    pass_over_sentinel(client);
     return nd_fail(error, ND_UNCERTAIN,
                    "Redis: %llu of %u replicas have the write; repeat it",
                    (unsigned long long)reached, client->options->wait_replicas);
@@ -370,6 +381,7 @@ static enum nd_status try_request(struct nd_redis_client *client,
         status = check_replies(client, request, error, replies);
     if (status == ND_UNAVAILABLE) { /* it loads, or is no master any more */
         drop_connection(client);
+        pass_over_sentinel(client);
         note_failure(client);
     } else {
         client->failures = 0;

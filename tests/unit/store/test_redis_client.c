@@ -253,7 +253,7 @@ static void a_cluster_is_named_as_the_reason(void **state)
 
 /* ---- Sentinel ---- */
 
-static void start_sentinel(struct fixture *fixture,
+static void start_sentinel(const struct redis_server *master,
                            struct redis_server *sentinel)
 {
     char path[96];
@@ -267,7 +267,7 @@ static void start_sentinel(struct fixture *fixture,
             "sentinel down-after-milliseconds mail 300\n"
             "sentinel failover-timeout mail 2000\n"
             "requirepass watchword\n",
-            fixture->server.port);
+            master->port);
     assert_int_equal(fclose(file), 0);
     const char *arguments[] = {path, NULL};
     redis_server_start(sentinel, arguments);
@@ -283,7 +283,7 @@ static void sentinels_lead_to_the_new_master_after_a_failover(void **state)
                    fixture->server.port);
     const char *arguments[] = {"--replicaof", master, NULL};
     redis_server_start(&fixture->other, arguments);
-    start_sentinel(fixture, &sentinel);
+    start_sentinel(&fixture->server, &sentinel);
     struct nd_redis_options given = {
         .sentinel_login = {.password = "watchword"}};
     char url[160];
@@ -309,12 +309,82 @@ static void sentinels_lead_to_the_new_master_after_a_failover(void **state)
     assert_string_equal(text, "after");
 }
 
+/* A client of two Sentinels that disagree: the first names server, the second
+ * other. */
+static void make_client_of_two(struct fixture *fixture,
+                               struct redis_server sentinels[2],
+                               const char *query)
+{
+    struct nd_redis_options given = {
+        .sentinel_login = {.password = "watchword"}};
+    char url[160];
+    start_sentinel(&fixture->server, &sentinels[0]);
+    start_sentinel(&fixture->other, &sentinels[1]);
+    (void)snprintf(url, sizeof(url),
+                   "redis+sentinel://127.0.0.1:%u,127.0.0.1:%u/mail%s",
+                   sentinels[0].port, sentinels[1].port, query);
+    assert_int_equal(nd_redis_options_parse(url, &given, fixture->arena,
+                                            &fixture->error, &fixture->options),
+                     ND_OK);
+    fixture->client = nd_redis_client_create(&fixture->options, 2000);
+}
+
+/* One that was cut off from the others names the old master for as long. */
+static void a_sentinel_that_names_a_replica_is_left_for_the_next(void **state)
+{
+    struct fixture *fixture = *state;
+    struct redis_server sentinels[2];
+    char master[64], text[64];
+    redis_server_start(&fixture->other, NULL);
+    (void)snprintf(master, sizeof(master), "127.0.0.1 %u", fixture->other.port);
+    const char *arguments[] = {"--replicaof", master, NULL};
+    redis_server_start(&fixture->server, arguments);
+    make_client_of_two(fixture, sentinels, "");
+    enum nd_status status = ask(fixture, true, "SET", "a", "there", NULL);
+    redis_server_remove(&sentinels[0]);
+    redis_server_remove(&sentinels[1]);
+    assert_int_equal(status, ND_OK);
+    make_client(fixture, 1000, "redis://127.0.0.1:%u", fixture->other.port);
+    assert_int_equal(ask(fixture, false, "GET", "a", NULL, text), ND_OK);
+    assert_string_equal(text, "there");
+}
+
+static void a_sentinel_whose_master_has_no_replica_is_left_for_the_next(
+    void **state)
+{
+    struct fixture *fixture = *state;
+    struct redis_server sentinels[2], replica;
+    char master[64];
+    redis_server_start(&fixture->server, NULL); /* deposed, and cut off */
+    redis_server_start(&fixture->other, NULL);
+    redis_server_prepare(&replica);
+    (void)snprintf(master, sizeof(master), "127.0.0.1 %u", fixture->other.port);
+    const char *arguments[] = {"--repl-diskless-sync-delay", "0", "--replicaof",
+                               master, NULL};
+    redis_server_start(&replica, arguments);
+    make_client_of_two(fixture, sentinels, "?wait_replicas=1");
+    struct nd_redis_argument words[] = {{"SET", 3}, {"a", 1}, {"there", 5}};
+    struct nd_redis_command command = {words, 3};
+    const struct nd_redis_reply *reply;
+    enum nd_status status = ND_UNCERTAIN;
+    for (int tries = 0; tries < 10 && status != ND_OK; tries++) {
+        struct nd_redis_request request = {
+            .commands = &command, .count = 1, .writes = true, .durable = true};
+        status = nd_redis_client_exchange(fixture->client, &request,
+                                          &fixture->error, &reply);
+    }
+    redis_server_remove(&sentinels[0]);
+    redis_server_remove(&sentinels[1]);
+    redis_server_remove(&replica);
+    assert_int_equal(status, ND_OK);
+}
+
 static void an_unknown_master_is_said_to_be_unknown(void **state)
 {
     struct fixture *fixture = *state;
     struct redis_server sentinel;
     redis_server_start(&fixture->server, NULL);
-    start_sentinel(fixture, &sentinel);
+    start_sentinel(&fixture->server, &sentinel);
     struct nd_redis_options given = {
         .sentinel_login = {.password = "watchword"}};
     char url[160];
@@ -345,6 +415,8 @@ int main(void)
         TEST(a_full_server_refuses_and_still_reads),
         TEST(a_cluster_is_named_as_the_reason),
         TEST(sentinels_lead_to_the_new_master_after_a_failover),
+        TEST(a_sentinel_that_names_a_replica_is_left_for_the_next),
+        TEST(a_sentinel_whose_master_has_no_replica_is_left_for_the_next),
         TEST(an_unknown_master_is_said_to_be_unknown),
     };
     if (!redis_server_available()) {
