@@ -113,7 +113,7 @@ static enum nd_status split(const char *address, struct nd_error *error,
     }
     if (length == 0 || colon[1] == '\0' ||
         strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        atol(colon + 1) > 65535) {
+        strtoul(colon + 1, NULL, 10) > 65535) {
         return nd_fail(error, ND_CONFIG,
                        "%s is no address to listen on: HOST:PORT or unix:PATH "
                        "is wanted",
@@ -218,7 +218,7 @@ enum nd_status nd_listener_open(const char *address, struct nd_error *error,
 
 static bool is_remote_socket(int fd)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t length = sizeof(name);
     return getsockname(fd, (struct sockaddr *)&name, &length) == 0 &&
            name.ss_family != AF_UNIX &&

@@ -112,8 +112,8 @@ typedef double rule_value(const struct nd_host_scope_status *scope,
 
 static double samples_of(const struct nd_host_scope_status *scope, size_t place)
 {
-    return (double)
-        scope->stats.sources[place / ND_SOURCE_COUNT][place % ND_SOURCE_COUNT];
+    size_t label = place / ND_SOURCE_COUNT;
+    return (double)scope->stats.sources[label][place % ND_SOURCE_COUNT];
 }
 
 static double generation_of(const struct nd_host_scope_status *scope,

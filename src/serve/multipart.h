@@ -19,10 +19,10 @@ struct nd_body_part {
     size_t length;
 };
 
-/* Takes a body apart at the boundary of its content type. parts_r holds
+/* Takes a body, text, apart at the boundary of its content type. parts_r holds
  * ND_MAX_BODY_PARTS. ND_DATA names what is wrong: no boundary, no part, no end,
  * a header that is none; ND_LIMIT: too many parts, or a header too long. */
-enum nd_status nd_multipart_read(const char *content_type, const char *body,
+enum nd_status nd_multipart_read(const char *content_type, const char *text,
                                  size_t length, struct nd_arena *arena,
                                  struct nd_error *error,
                                  struct nd_body_part *parts_r,

@@ -53,7 +53,7 @@ typedef enum nd_status nd_serve_reload(void *context, struct nd_error *error,
 
 /* Runs until TERM or INT. Answers ND_OK after a stop that was asked for. Blocks
  * HUP, TERM and INT for this process. */
-enum nd_status nd_serve(struct nd_serve_plan *plan, nd_serve_reload *reload,
+enum nd_status nd_serve(struct nd_serve_plan *plan, nd_serve_reload *again,
                         void *context, struct nd_error *error) ND_MUST_CHECK;
 
 /* The mask of ND_ROLE_* for words (NULL: all). ND_CONFIG names the word that is
