@@ -344,11 +344,16 @@ void nd_host_stop(struct nd_host **host)
 /* ---- new rules ---- */
 
 void nd_host_install_rules(struct nd_host *host, struct nd_host_rules *rules,
-                           bool adopt)
+                           const struct nd_host_rules *instead_of)
 {
     (void)pthread_mutex_lock(&host->rules_lock);
     struct nd_host_rules *old = host->rules;
-    for (size_t i = 0; adopt && i < rules->count; i++) {
+    if (instead_of != NULL && old != instead_of) {
+        (void)pthread_mutex_unlock(&host->rules_lock);
+        nd_host_rules_release(&rules); /* a reload was quicker */
+        return;
+    }
+    for (size_t i = 0; instead_of == NULL && i < rules->count; i++) {
         const struct nd_rule *rule = &rules->engines[i]->rule;
         size_t place = nd_host_rules_find(old, rule->name, rule->settings);
         if (place < old->count)
@@ -369,7 +374,7 @@ enum nd_status nd_host_reload(struct nd_host *host, const struct nd_rule *rules,
     enum nd_status status = nd_host_rules_create(rules, count, error, &set);
     if (status != ND_OK)
         return status;
-    nd_host_install_rules(host, set, true);
+    nd_host_install_rules(host, set, NULL);
     struct nd_host_event event = {.kind = ND_HOST_RELOADED,
                                   .rule = "",
                                   .settings = "",

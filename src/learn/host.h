@@ -60,10 +60,11 @@ struct nd_host_event {
 /* "store_lost", ...; static. */
 const char *nd_host_event_name(enum nd_host_event_kind kind);
 
-/* Called from the host's own threads, one call at a time, also before
- * nd_host_create returns and until nd_host_stop has; what it is given is valid
- * during the call. It may call nd_host_status and nd_host_counters, nothing
- * else of this header. The host writes each event to the log itself. */
+/* Called from the host's own threads (and nd_host_reload's), one call at a
+ * time, also before nd_host_create returns and until nd_host_stop has; what it
+ * is given is valid during the call. It may call nd_host_status and
+ * nd_host_counters, nothing else of this header. The host writes each event to
+ * the log itself. */
 typedef void nd_host_listener(const struct nd_host_event *event, void *context);
 
 /* ---- life ---- */

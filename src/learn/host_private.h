@@ -252,10 +252,11 @@ void nd_host_hint_trainer(struct nd_host *host);
 /* Something changed that the status shows: it is looked at soon. */
 void nd_host_poke_status(struct nd_host *host);
 
-/* Puts a set of rules, which is given away, in the place of the old one;
- * adopt: models of scopes that stay go on serving. */
+/* Puts a set of rules, which is given away, in the place of the old one: models
+ * of scopes that stay go on serving. With instead_of (else NULL) only in the
+ * place of that one, and without its models. */
 void nd_host_install_rules(struct nd_host *host, struct nd_host_rules *rules,
-                           bool adopt);
+                           const struct nd_host_rules *instead_of);
 
 /* Keeps the store clean: drops what is orphaned, models not in use for
  * ann_expire, profiles over max_profiles. */

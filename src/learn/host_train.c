@@ -205,6 +205,9 @@ static enum nd_status train(struct trainer *trainer, size_t place, uint64_t id,
     struct nd_training_report report = {0};
     struct nd_engine *engine;
     begin_job(host, id);
+    /* afresh: a failover may have taken feature names back that this engine
+     * knows, and a model must not carry them */
+    nd_engine_destroy(&trainer->crew.engines[place]);
     enum nd_status status =
         nd_host_crew_engine(&trainer->crew, place, &error, &engine);
     if (status == ND_OK) {

@@ -67,6 +67,8 @@ static enum nd_status refresh(struct nd_host_line *line,
         status = connect(line, rules, place, error);
     else if (engine->duties & ND_ENGINE_SERVES)
         status = nd_engine_refresh(engine, error, NULL);
+    if (status == ND_NO_INPUT && rules->connected[place])
+        status = ND_OK; /* replaced while it was read: the next look finds it */
     if (generation_of(engine) != before) {
         nd_host_count(host, ND_HOST_AT(models_taken), 1);
         tell(host, engine, ND_HOST_MODEL_TAKEN, generation_of(engine),
@@ -114,7 +116,7 @@ static void start_over(struct nd_host *host, struct nd_host_rules *rules,
         (void)pthread_mutex_lock(&host->rules_lock);
         host->has_key = host->has_key_file;
         (void)pthread_mutex_unlock(&host->rules_lock);
-        nd_host_install_rules(host, fresh, false);
+        nd_host_install_rules(host, fresh, rules);
     }
     free(copies);
 }

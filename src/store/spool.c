@@ -413,9 +413,7 @@ static enum nd_status select_rows(struct nd_spool *spool,
                       "SELECT * FROM waiting WHERE rule = ?1 AND settings = ?2 "
                       "ORDER BY id LIMIT ?3",
                       error, query_r)
-            : prepare(spool,
-                      "SELECT * FROM waiting WHERE spooled_ms < ?4 "
-                      "ORDER BY id LIMIT ?3",
+            : prepare(spool, "SELECT * FROM waiting ORDER BY id LIMIT ?3",
                       error, query_r);
     if (status != ND_OK)
         return status;
@@ -424,9 +422,6 @@ static enum nd_status select_rows(struct nd_spool *spool,
         (void)sqlite3_bind_text(*query_r, 1, scope->rule, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(*query_r, 2, scope->settings, -1,
                                 SQLITE_STATIC);
-    } else {
-        (void)sqlite3_bind_int64(*query_r, 4,
-                                 nd_clock_wall_ms() - spool->most_age_ms);
     }
     return ND_OK;
 }
@@ -447,11 +442,14 @@ enum nd_status nd_spool_peek(struct nd_spool *spool,
     int code = SQLITE_DONE;
     while (status == ND_OK && count < limit && bytes < PEEK_BYTES &&
            (code = sqlite3_step(query)) == SQLITE_ROW) {
-        if (read_record(spool, query, arena, &records[count]))
-            bytes += records[count++].payload_length;
-        else
+        struct nd_spool_record *record = &records[count];
+        if (!read_record(spool, query, arena, record))
             status = nd_fail(error, ND_DATA, "spool %s: a record is damaged",
                              spool->path);
+        else if (scope == NULL && !record->late)
+            break; /* those behind it came later */
+        else
+            bytes += records[count++].payload_length;
     }
     if (status == ND_OK && code != SQLITE_DONE && code != SQLITE_ROW)
         status = fail(spool, error);
