@@ -70,15 +70,18 @@ class Mill(Daemon):
         return f"inet:127.0.0.1:{self.milter_port}"
 
     def worker(self):
-        """The worker's process id."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)],
-                                  capture_output=True, text=True,
-                                  check=False).stdout.split()
-        for child in children:
-            command = pathlib.Path(f"/proc/{child}/cmdline").read_bytes()
-            if b"--milter-worker" in command:
-                return int(child)
-        return None
+        """The worker's process id, once it has one."""
+        found = []
+
+        def look():
+            done = subprocess.run(
+                ["pgrep", "-P", str(self.process.pid), "-f", "--",
+                 "--milter-worker"], capture_output=True, text=True,
+                check=False)
+            found[:] = done.stdout.split()
+            return found
+        self.wait_until(look)
+        return int(found[0])
 
 
 @pytest.fixture(scope="module")
