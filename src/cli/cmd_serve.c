@@ -117,6 +117,8 @@ static enum nd_status fill_plan(struct serving *serving, struct nd_error *error,
     }
     *plan = (struct nd_serve_plan){
         .settings = &config->serve,
+        .rspamd_rules = config->rules + config->rule_count,
+        .rspamd_rule_count = config->rspamd_rule_count,
         .listen = serving->addresses,
         .listen_count = serving->address_count,
         .host = {.rules = config->rules,

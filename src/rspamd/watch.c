@@ -25,7 +25,7 @@
 #include "learn/due.h"
 #include "rspamd/watch_private.h"
 
-#define TIMEOUT_MS 20000
+#define TIMEOUT_MS 5000
 
 enum nd_status nd_rspamd_watch_create(struct nd_store *store,
                                       const struct nd_rule *rule,

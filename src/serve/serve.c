@@ -40,6 +40,7 @@ struct daemon {
     struct nd_http *http;
     int milter_listener;                /* -1: none, or given away */
     struct nd_mail_server *mail_server; /* NULL: there is no milter */
+    struct nd_rspamd_trainer *rspamd;   /* NULL: no rule of that kind */
     int64_t watchdog_us;                /* 0: systemd wants no sign of life */
     sigset_t signals;
 };
@@ -159,6 +160,20 @@ static void block_signals(struct daemon *daemon)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* With the rules of plan, in place of what watches now. */
+static enum nd_status start_rspamd(struct daemon *daemon,
+                                   const struct nd_serve_plan *plan,
+                                   struct nd_error *error)
+{
+    bool trains =
+        plan->host.roles == 0 || (plan->host.roles & ND_ROLE_TRAIN) != 0;
+    struct nd_rspamd_trainer_options options = {
+        plan->host.store, plan->host.store_options, plan->rspamd_rules,
+        trains ? plan->rspamd_rule_count : 0};
+    nd_rspamd_trainer_stop(&daemon->rspamd);
+    return nd_rspamd_trainer_start(&options, error, &daemon->rspamd);
+}
+
 static enum nd_status start(struct daemon *daemon, struct nd_error *error)
 {
     struct nd_serve_plan *plan = daemon->plan;
@@ -185,7 +200,10 @@ static enum nd_status start(struct daemon *daemon, struct nd_error *error)
     daemon->service =
         nd_service_create(daemon->host, daemon->metrics, &plan->service);
     status = start_http(daemon, error);
-    return status == ND_OK ? start_milter(daemon, error) : status;
+    if (status == ND_OK) {
+        status = start_milter(daemon, error);
+    }
+    return status == ND_OK ? start_rspamd(daemon, plan, error) : status;
 }
 
 static void stop(struct daemon *daemon)
@@ -197,6 +215,7 @@ static void stop(struct daemon *daemon)
     if (daemon->http != NULL) {
         nd_http_quiesce(daemon->http, QUIESCE_MS);
     }
+    nd_rspamd_trainer_stop(&daemon->rspamd);
     nd_host_stop(&daemon->host);
     nd_http_stop(&daemon->http);
     nd_service_destroy(&daemon->service);
@@ -223,6 +242,10 @@ static enum nd_status take_plan(struct daemon *daemon,
         nd_mail_server_reload(daemon->mail_server, &plan->milter);
     }
     nd_log_set_level((enum nd_log_level)plan->settings->log_level);
+    struct nd_error why = {""};
+    if (start_rspamd(daemon, plan, &why) != ND_OK) {
+        nd_log(ND_LOG_ERROR, "rspamd's networks are not watched: %s", why.text);
+    }
     return ND_OK;
 }
 

@@ -11,6 +11,7 @@
 
 #include "learn/host.h"
 #include "serve/milter_answer.h"
+#include "serve/rspamd_trainer.h"
 #include "serve/service.h"
 
 #define ND_SERVE_LISTEN "127.0.0.1:11380" /* where nothing else is said */
@@ -41,8 +42,10 @@ struct nd_serve_plan {
     struct nd_host_options host;
     struct nd_service_settings service;
     const struct nd_serve_settings *settings;
-    struct nd_milter_settings milter; /* strings are borrowed */
-    const char *const *listen;        /* addresses */
+    struct nd_milter_settings milter;   /* strings are borrowed */
+    const struct nd_rule *rspamd_rules; /* of kind rspamd */
+    size_t rspamd_rule_count;
+    const char *const *listen; /* addresses */
     size_t listen_count;
 };
 

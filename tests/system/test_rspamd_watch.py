@@ -3,13 +3,14 @@
 leaves there: profile, vectors, network. A real rspamd is in test_rspamd.py."""
 import json
 import random
+import signal
 import subprocess
 import time
 
 import pytest
 
 from conftest import ROOT
-from rspamd_peer import Redis, unpack
+from rspamd_peer import Redis, free_port, unpack, wait_for
 
 DATA = ROOT / "tests/data"
 PROFILES = "rn2_default_1_default"
@@ -351,3 +352,36 @@ def test_watch_goes_on_until_it_is_stopped(place, vectors):
         process.kill()
         process.wait()
     assert place.live_version() == 1
+
+
+def test_the_daemon_watches_too_and_stops_in_time(place, vectors):
+    text = place.config.read_text().replace("seed = 1",
+                                            "seed = 1\n watch_interval = 1s")
+    place.config.write_text(text)
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:200])
+    daemon = place.neurald.start(
+        "--config", place.config, "serve", "--listen",
+        f"127.0.0.1:{free_port()}", stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE)
+    try:
+        wait_for(lambda: place.live_version() == 1, "the network", 30)
+        place.config.write_text(text.replace("seed = 1", "seed = 2"))
+        daemon.send_signal(signal.SIGHUP)
+        place.add_profile(0, digest="other" * 20,
+                          redis_key="rn_default_default_otherothe_0")
+        wait_for(lambda: place.redis("EXISTS",
+                                     "rn_default_default_otherothe_1"),
+                 "the network of another profile", 30)
+        place.redis.process.send_signal(signal.SIGSTOP)
+        time.sleep(2)  # until a look hangs
+        daemon.terminate()
+        began = time.monotonic()
+        assert daemon.wait(20) == 0
+        assert time.monotonic() - began < 5
+    finally:
+        place.redis.process.send_signal(signal.SIGCONT)
+        daemon.kill()
+        daemon.wait()
+    log = daemon.stderr.read().decode()
+    assert "rspamd rule=rspamd outcome=published version=1" in log
