@@ -6,6 +6,7 @@
  *
  *     redis_cost learn URL FILE     samples of FILE's scan results, in batches
  *     redis_cost put URL FILE       as many others, one a round trip
+ *     redis_cost more URL FILE      as many others, in batches
  *     redis_cost forget URL SHARE   every SHARE-th sample that is there
  *     redis_cost peer URL FILE      FILE's lines as rspamd stores its vectors
  *     redis_cost score URL          a host that tells when it took a model
@@ -92,7 +93,9 @@ static enum nd_status learn_line(struct cost *cost, const char *line,
     return status;
 }
 
-static int learn(const char *url, const char *path, bool one_by_one)
+/* first numbers the samples: other numbers, other messages. */
+static int learn(const char *url, const char *path, uint64_t first,
+                 bool one_by_one)
 {
     static char line[LINE_BYTES];
     struct cost cost = {0};
@@ -100,7 +103,7 @@ static int learn(const char *url, const char *path, bool one_by_one)
     struct nd_store_stats stats = {0};
     struct nd_arena *arena = nd_arena_create(0);
     FILE *file = fopen(path, "r");
-    uint64_t count = 0, first = one_by_one ? UINT64_C(1) << 32 : 0;
+    uint64_t count = 0;
     enum nd_status status =
         file == NULL ? ND_NO_INPUT : open_cost(&cost, url, &error);
     uint64_t trips = status == ND_OK ? nd_redis_trips(cost.store) : 0;
@@ -277,8 +280,12 @@ int main(int count, char **arguments)
         return train(url);
     if (count < 4)
         return 64;
-    if (strcmp(part, "learn") == 0 || strcmp(part, "put") == 0)
-        return learn(url, arguments[3], part[0] == 'p');
+    if (strcmp(part, "learn") == 0)
+        return learn(url, arguments[3], 0, false);
+    if (strcmp(part, "put") == 0)
+        return learn(url, arguments[3], UINT64_C(1) << 32, true);
+    if (strcmp(part, "more") == 0)
+        return learn(url, arguments[3], UINT64_C(1) << 33, false);
     if (strcmp(part, "forget") == 0)
         return forget(url, (unsigned)atoi(arguments[3]));
     if (strcmp(part, "peer") == 0)
