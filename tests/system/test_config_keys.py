@@ -61,6 +61,11 @@ SHOWN = {
     "system/test_serve.py": {
         "autolearn": "test_autolearn_follows_the_findings_of_the_request",
         "spam_score": "test_autolearn_follows_the_findings_of_the_request"},
+    "system/test_rspamd_watch.py": {
+        "kind": "test_rules_of_the_other_kind_are_left_in_peace",
+        **{f"rspamd_{key}": "test_the_keys_of_the_configuration_have_their_"
+                            "effect" for key in
+           ("redis", "prefix", "rule", "settings", "watch_interval")}},
     "unit/learn/test_lessons.c": {
         "max_profiles": "seed_s02_no_more_than_max_profiles_are_kept"},
     "unit/learn/test_autolearn.c": {

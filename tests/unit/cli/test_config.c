@@ -145,17 +145,29 @@ static const char *other_value(const struct nd_key_info *key)
     return NULL;
 }
 
+/* Which rule is looked at: the one called "changed", else the first. */
+static size_t rule_of(const struct nd_config *config)
+{
+    size_t count = config->rule_count + config->rspamd_rule_count;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(config->rules[i].name, "changed") == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static const void *base_of(const struct nd_config *config,
                            enum nd_section_id id)
 {
-    return id == ND_SECTION_RULE ? &config->rules[0]
+    return id == ND_SECTION_RULE ? &config->rules[rule_of(config)]
                                  : nd_config_base(config, id);
 }
 
 static const struct nd_origins *origins_of(const struct nd_config *config,
                                            enum nd_section_id id)
 {
-    return id == ND_SECTION_RULE ? &config->rule_origins[0]
+    return id == ND_SECTION_RULE ? &config->rule_origins[rule_of(config)]
                                  : &config->origins[id];
 }
 
@@ -208,7 +220,7 @@ static const char *head_of(enum nd_section_id id)
     static char line[64];
     (void)snprintf(line, sizeof(line), "%s%s\n", nd_config_section(id)->name,
                    id == ND_SECTION_GLOBAL ? ""
-                   : id == ND_SECTION_RULE ? " default {"
+                   : id == ND_SECTION_RULE ? " changed {"
                                            : " {");
     return line;
 }
