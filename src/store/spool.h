@@ -36,16 +36,15 @@ enum nd_spool_kind { ND_SPOOL_LEARN, ND_SPOOL_FORGET, ND_SPOOL_RELABEL };
  * empty but for ND_SPOOL_LEARN; nothing here reads it. */
 struct nd_spool_record {
     enum nd_spool_kind kind;
-    struct nd_scope scope;
-    uint8_t identity[ND_IDENTITY_BYTES];
     enum nd_class label;
     enum nd_source source;
+    bool late;  /* set by the spool: older than most_age_ms, not to deliver */
+    int64_t id; /* set by the spool */
     int64_t label_ms, time_ms;
+    struct nd_scope scope;
+    uint8_t identity[ND_IDENTITY_BYTES];
     const void *payload;
     size_t payload_length;
-    /* set by the spool */
-    int64_t id;
-    bool late; /* older than most_age_ms: not to be delivered */
 };
 
 /* Opens the spool in the file path, which is made if need be (mode 0600; its
