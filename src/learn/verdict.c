@@ -6,6 +6,8 @@
 #include "learn/verdict.h"
 
 #define MAX_REASON 300 /* a header line stays far below 998 bytes */
+/* Of numbers in JSON: more than a float network knows, and quick to write. */
+#define DIGITS 10
 
 void nd_verdict_header(const struct nd_verdict *verdict, const char *reason,
                        struct nd_buffer *text)
@@ -36,12 +38,12 @@ void nd_verdict_json(const char *path, const struct nd_verdict *verdict,
     if (path != NULL) {
         nd_json_text(json, "path", path);
     }
-    nd_json_number(json, "probability", verdict->probability);
+    nd_json_rounded(json, "probability", verdict->probability, DIGITS);
     nd_json_text(json, "verdict", nd_verdict_name(verdict->kind));
     nd_json_text(json, "symbol", verdict->symbol);
-    nd_json_number(json, "weight", verdict->weight);
+    nd_json_rounded(json, "weight", verdict->weight, DIGITS);
     nd_json_unsigned(json, "generation", verdict->generation);
-    nd_json_number(json, "log_odds", verdict->log_odds);
+    nd_json_rounded(json, "log_odds", verdict->log_odds, DIGITS);
 }
 
 struct nd_verdict nd_verdict_none(void)

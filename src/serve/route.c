@@ -14,8 +14,9 @@
 static const struct nd_route routes[ND_ROUTE_COUNT] = {
 #define ROW(id, handler, method, path, name, access, takes, slow, parameters, \
             text)                                                             \
-    {ND_ROUTE_##id,      handler, method, path,       name,                   \
-     ND_ACCESS_##access, takes,   slow,   parameters, text},
+    {handler,    method, path,          name,                                 \
+     parameters, text,   ND_ROUTE_##id, ND_ACCESS_##access,                   \
+     takes,      slow},
     ND_ROUTE_MAP(ROW)
 #undef ROW
 };

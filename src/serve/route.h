@@ -33,14 +33,14 @@ enum nd_route_id {
 typedef void nd_route_handler(struct nd_request *request);
 
 struct nd_route {
-    enum nd_route_id id;
     nd_route_handler *handler;
     const char *method, *path, *name;
-    enum nd_access access;  /* what it needs */
-    uint32_t takes;         /* mask of bodies */
-    bool slow;              /* may wait: not on a thread that serves others */
     const char *parameters; /* names, separated by blanks */
     const char *text;
+    enum nd_route_id id;
+    enum nd_access access; /* what it needs */
+    uint32_t takes;        /* mask of bodies */
+    bool slow;             /* may wait: not on a thread that serves others */
 };
 
 /* The table, ND_ROUTE_COUNT long; static. */
