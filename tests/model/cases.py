@@ -120,8 +120,8 @@ CASES = [
     whole("long-samples-trained-twice", "samples", is_long=True, **PAIR,
           TRAININGS=2),
     whole("long-samples-reservoir", "samples", is_long=True, BALANCED=0,
-          LIMIT=1),
+          LIMIT=1, RELABELS=0),
     whole("long-failover", "failover", is_long=True, ATTEMPTS=3),
     whole("long-failover-samples", "failover", is_long=True, TRAINERS=1,
-          ATTEMPTS=2, PUTS=2, FORGETS=1, PINS=1),
+          ATTEMPTS=1, PUTS=2, FORGETS=1, PINS=1),
 ]

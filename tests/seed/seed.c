@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "misbehave.h"
 #include "store/faulty.h"
 
 static bool on_redis;
@@ -39,6 +40,7 @@ int seed_host_set_up(void **state)
 int seed_host_tear_down(void **state)
 {
     struct host_fixture *fixture = *state;
+    misbehave_like(NULL); /* a test that failed may not have got to it */
     nd_host_stop(&fixture->host); /* while its store still answers */
     nd_host_stop(&fixture->other);
     int result = host_tear_down(state);
