@@ -193,3 +193,5 @@ class Stage:
                 f"after {fault.kind} at {fault.operation} "
                 f"({fault.phase}, {fault.variant:.2f}) training went on only "
                 f"after {took:.1f} s")
+            for at, name, answer in self.fleet.answers:
+                print(f"    {at - end:7.2f} {name} {answer[:100]}")

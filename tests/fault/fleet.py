@@ -117,6 +117,7 @@ class Fleet:
         self.samples = {}
         self.published = []  # (asked, answered, generation)
         self.counts = collections.Counter()
+        self.answers = collections.deque(maxlen=60)  # of trainers
         self.unsure = collections.Counter()  # acknowledged by a spool
         self.problems = []
         self.label_times = itertools.count(int(time.time() * 1000) - 3600000)
@@ -270,6 +271,7 @@ class Fleet:
             except Gone:
                 await self.revive(worker)
                 continue
+            self.answers.append((time.monotonic(), worker.name, answer))
             words = answer.split()
             self.counts["train " + " ".join(words[:2]).lower()] += 1
             if words[:2] == ["trained", "rejected"]:

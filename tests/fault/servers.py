@@ -208,8 +208,18 @@ class Watched(Single):
         state = await try_call(other.port, "ROLE")
         return state and state[0] == b"slave" and state[3] == b"connected"
 
+    async def is_calm(self):
+        """Whether all is whole, and no Sentinel doubts it."""
+        for sentinel in self.sentinels:
+            state = await try_call(sentinel.port, "SENTINEL", "MASTER", MASTER)
+            facts = dict(zip(state[::2], state[1::2])) if state else {}
+            if facts.get(b"flags") != b"master" or \
+                    int(facts[b"last-ok-ping-reply"]) > DOWN_AFTER_MS:
+                return False
+        return await self.is_whole()
+
     async def settle(self):
-        await self.until(self.is_whole)
+        await self.until(self.is_calm)
 
     async def restart(self):
         server = await super().restart()
