@@ -4,12 +4,14 @@
 The program is the one that NEURALD names, else build/neurald. Every test works
 in a folder of its own; nothing outside of it is written.
 """
+import atexit
 import json
 import os
 import pathlib
 import random
 import shutil
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -26,6 +28,22 @@ HAM_WORDS = """meeting patch kernel review branch thanks attached schedule lunch
     question regards notes merge release budget tuesday""".split()
 COMMON_WORDS = """the a of to and in is it you that for on with as this be at
     have from or by not but what all we when can there""".split()
+
+
+def open_to_all(program):
+    """The program, or a copy where other users may not come to it: some tests
+    run it as one."""
+    closed = any(folder.stat().st_mode & 0o001 == 0
+                 for folder in program.parents)
+    if os.geteuid() != 0 or not closed or not program.exists():
+        return program
+    folder = tempfile.mkdtemp(prefix="nd-program-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    return pathlib.Path(shutil.copy(program, folder))
+
+
+PROGRAM = open_to_all(PROGRAM)
 
 
 class Result:

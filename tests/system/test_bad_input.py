@@ -75,7 +75,16 @@ def odd_folder(tmp_path_factory):
 
 
 def measured(neurald, *arguments):
-    """Runs; answers exit status, seconds, and peak memory in MiB."""
+    """Runs; answers exit status, seconds, and peak memory in MiB. Again where
+    it ended before its memory was looked at."""
+    for _ in range(20):
+        result = measured_once(neurald, *arguments)
+        if result[2] > 0:
+            break
+    return result
+
+
+def measured_once(neurald, *arguments):
     with open(neurald.home / "out", "wb") as out, \
             open(neurald.home / "err", "wb") as err:
         began = time.monotonic()
