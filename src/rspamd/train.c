@@ -12,6 +12,7 @@
 #include "rspamd/train.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,15 +207,59 @@ static enum nd_status train_part(struct training *training, uint8_t part,
                    "spam from ham; are their labels right?");
 }
 
+/* The four parts at work, each in a thread of its own: they share only what
+ * none of them changes. */
+struct worker {
+    pthread_t thread;
+    bool started;
+    struct training *training;
+    uint8_t part;
+    struct nd_dataset *set;
+    enum nd_status status;
+    struct nd_error error;
+};
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    worker->status =
+        train_part(worker->training, worker->part, worker->set, &worker->error);
+    return NULL;
+}
+
+/* A part that gets no thread is trained in this one. */
+static void work_all(struct worker workers[PARTS])
+{
+    (void)
+        nd_kernel_name(); /* chosen at the first call, so before the threads */
+    for (size_t part = 1; part < PARTS; part++)
+        workers[part].started = pthread_create(&workers[part].thread, NULL,
+                                               work, &workers[part]) == 0;
+    for (size_t part = 0; part < PARTS; part++)
+        if (!workers[part].started)
+            (void)work(&workers[part]);
+    for (size_t part = 0; part < PARTS; part++)
+        if (workers[part].started)
+            (void)pthread_join(workers[part].thread, NULL);
+}
+
 static enum nd_status train_all(struct training *training,
                                 struct nd_error *error)
 {
+    struct worker workers[PARTS] = {0};
     struct nd_dataset *sets[PARTS];
-    for (size_t part = 0; part < PARTS; part++)
+    for (uint8_t part = 0; part < PARTS; part++) {
         sets[part] = nd_dataset_create();
+        workers[part] = (struct worker){
+            .training = training, .part = part, .set = sets[part]};
+    }
     enum nd_status status = fill_set(training, sets, error);
-    for (uint8_t part = 0; status == ND_OK && part < PARTS; part++)
-        status = train_part(training, part, sets[part], error);
+    if (status == ND_OK)
+        work_all(workers);
+    for (size_t part = 0; status == ND_OK && part < PARTS; part++)
+        if (workers[part].status != ND_OK)
+            status = nd_fail(error, workers[part].status, "%s",
+                             workers[part].error.text);
     for (size_t part = 0; part < PARTS; part++)
         nd_dataset_destroy(&sets[part]);
     return status;
