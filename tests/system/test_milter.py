@@ -397,8 +397,8 @@ def test_mail_is_scored_while_the_trainer_hangs(mill, postfix, trained):
     while not find():
         assert time.monotonic() < deadline
         time.sleep(0.002)
-    stat = pathlib.Path(f"/proc/{child[0]}/stat").read_text()
-    assert stat.rsplit(") ", 1)[1][0] == "T"
+    stat = pathlib.Path(f"/proc/{child[0]}/stat")
+    mill.wait_until(lambda: stat.read_text().rsplit(") ", 1)[1][0] == "T")
     # The daemon ends a child that makes no progress, but not so soon.
     files = send(postfix, messages())
     assert_verdicts(files)
