@@ -2,7 +2,7 @@
  *
  * Slot sets as bitmaps: adding a feature is one bit, a feature met again costs
  * a test, and reading the bits in order gives the ascending list that samples
- * and networks want, without a sort. All families together are 36 KB, which
+ * and networks want, without a sort. All families together are 124 KB, which
  * stay in the processor's cache. Knows nothing of mail.
  */
 #include "features/collect.h"

@@ -13,13 +13,13 @@
 static const struct nd_family_info table[ND_FAMILY_COUNT] = {
     [ND_FAMILY_SYMBOLS] = {"symbols", false, 0, 2 * ND_MAX_SCAN_SYMBOLS},
     [ND_FAMILY_METATOKENS] = {"metatokens", false, 0, 128},
-    [ND_FAMILY_WORDS] = {"words", true, 16, 1000},
+    [ND_FAMILY_WORDS] = {"words", true, 17, 1000},
     [ND_FAMILY_PAIRS] = {"pairs", true, 18, 1000},
     [ND_FAMILY_GRAMS] = {"grams", true, 18, 2000},
     [ND_FAMILY_STRUCTURE] = {"structure", true, 13, 300},
-    [ND_FAMILY_URLS] = {"urls", true, 15, 300},
-    [ND_FAMILY_HEADERS] = {"headers", true, 14, 300},
-    [ND_FAMILY_HEADER_GRAMS] = {"header_grams", true, 16, 1000},
+    [ND_FAMILY_URLS] = {"urls", true, 17, 300},
+    [ND_FAMILY_HEADERS] = {"headers", true, 16, 300},
+    [ND_FAMILY_HEADER_GRAMS] = {"header_grams", true, 17, 1000},
 };
 
 /* Groups of families, for --families. */

@@ -83,23 +83,23 @@ void nd_features_resolve(const struct nd_features *features,
 #define METATOKENS_BESIDE_TEXT 0.05F
 
 /* What a message says carries over better than how it is built. */
-#define WORDS_WEIGHT 1.0F
-#define PAIRS_WEIGHT 1.0F
-#define STRUCTURE_WEIGHT 0.35F
+#define TEXT_WEIGHT 2.0F
+#define STRUCTURE_WEIGHT 0.8F
+#define HEADER_GRAMS_WEIGHT 2.8F
 
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
 {
     memset(scaling_r, 0, sizeof *scaling_r);
     scaling_r->families = families & ND_GROUP_ALL;
     for (size_t family = 0; family < ND_FAMILY_COUNT; family++)
-        scaling_r->weight[family] = 1.0F;
+        scaling_r->weight[family] =
+            nd_family((enum nd_family)family)->is_text ? TEXT_WEIGHT : 1.0F;
     if (families & ND_GROUP_TEXT) {
         scaling_r->weight[ND_FAMILY_SYMBOLS] = SYMBOLS_BESIDE_TEXT;
         scaling_r->weight[ND_FAMILY_METATOKENS] = METATOKENS_BESIDE_TEXT;
     }
-    scaling_r->weight[ND_FAMILY_WORDS] = WORDS_WEIGHT;
-    scaling_r->weight[ND_FAMILY_PAIRS] = PAIRS_WEIGHT;
     scaling_r->weight[ND_FAMILY_STRUCTURE] = STRUCTURE_WEIGHT;
+    scaling_r->weight[ND_FAMILY_HEADER_GRAMS] = HEADER_GRAMS_WEIGHT;
 }
 
 void nd_scaling_write(const struct nd_scaling *scaling,

@@ -24,7 +24,7 @@
 #define TEXT_WEIGHT_DECAY 0.0001F
 
 /* Networks on named features alone. */
-#define NAMED_UNITS (15U * MOST_MEMBERS)
+#define NAMED_UNITS (31U * MOST_MEMBERS)
 #define NAMED_SIGHTS 140000U
 #define NAMED_LEAST_EPOCHS 10U
 #define NAMED_MOST_EPOCHS 60U

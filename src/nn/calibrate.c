@@ -23,6 +23,10 @@
 #define SMALLEST_SLOPE 1e-3
 #define TAIL_SHARE 0.1 /* of a class, taken as its tail */
 #define TAIL_LEAST 10  /* samples, fewer only where the class has fewer */
+/* Where the classes lie far apart, targets would be met near one half; mail of
+ * another kind lies between, and is better left undecided. */
+#define SPAM_LEAST 0.95
+#define HAM_MOST 0.05
 
 /* Sums over the samples for one Newton step at (slope, offset). */
 struct newton {
@@ -204,6 +208,6 @@ void nd_set_thresholds(const double *log_odds, const uint8_t *labels,
     double ham = tail_limit(log_odds, labels, count, 1, targets.fnr);
     double high = nd_probability(calibration, spam);
     double low = nd_probability(calibration, ham);
-    calibration->spam_threshold = isnan(high) ? 1 : fmax(high, 0.5);
-    calibration->ham_threshold = isnan(low) ? 0 : fmin(low, 0.5);
+    calibration->spam_threshold = isnan(high) ? 1 : fmax(high, SPAM_LEAST);
+    calibration->ham_threshold = isnan(low) ? 0 : fmin(low, HAM_MOST);
 }

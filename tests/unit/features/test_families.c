@@ -89,7 +89,7 @@ static void columns_are_those_of_the_families_fed(void **state)
     assert_int_equal(nd_text_columns(1U << ND_FAMILY_URLS |
                                      1U << ND_FAMILY_WORDS | ND_GROUP_SYMBOLS),
                      urls + words);
-    assert_true(nd_text_columns(ND_GROUP_ALL) <= 1U << 19);
+    assert_true(nd_text_columns(ND_GROUP_ALL) <= 1U << 20);
 }
 
 int main(void)

@@ -75,7 +75,7 @@ static void the_memory_limit_of_the_rule_holds(void **state)
         skip();
     }
     struct fixture *fixture = *state;
-    fixture->rule.train_memory_bytes = 6 << 20;
+    fixture->rule.train_memory_bytes = 2 << 20;
     make_engine(fixture);
     learn_both(fixture, 0, 60);
     struct nd_training_report report = train(fixture);

@@ -180,16 +180,16 @@ static void one_bad_ham_does_not_decide_the_threshold(void **state)
     free(scores);
 }
 
-static void thresholds_lie_on_their_sides_of_a_half(void **state)
+static void a_verdict_is_never_less_than_95_percent_sure(void **state)
 {
     for (size_t count = 2; count < 60; count++) {
         struct scores *scores = draw(count, 20, count);
         struct nd_calibration calibration = calibrate(scores);
         nd_set_thresholds(scores->log_odds, scores->labels, count,
                           (struct nd_targets){0.001, 0.01}, &calibration);
-        assert_true(calibration.spam_threshold >= 0.5);
+        assert_true(calibration.spam_threshold >= 0.95);
         assert_true(calibration.spam_threshold <= 1);
-        assert_true(calibration.ham_threshold <= 0.5);
+        assert_true(calibration.ham_threshold <= 0.05);
         assert_true(calibration.ham_threshold >= 0);
         free(scores);
     }
@@ -200,7 +200,7 @@ static void a_lower_target_means_a_higher_threshold(void **state)
     struct scores *scores = draw(2000, 1, 3);
     struct nd_calibration calibration = calibrate(scores);
     double last = 0;
-    for (double target = 0.05; target > 1e-4; target /= 2) {
+    for (double target = 0.004; target > 1e-5; target /= 2) {
         nd_set_thresholds(scores->log_odds, scores->labels, scores->count,
                           (struct nd_targets){target, target}, &calibration);
         assert_true(calibration.spam_threshold > last);
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(a_missing_class_is_told),
         cmocka_unit_test(thresholds_keep_the_target_on_new_samples),
         cmocka_unit_test(one_bad_ham_does_not_decide_the_threshold),
-        cmocka_unit_test(thresholds_lie_on_their_sides_of_a_half),
+        cmocka_unit_test(a_verdict_is_never_less_than_95_percent_sure),
         cmocka_unit_test(a_lower_target_means_a_higher_threshold),
         cmocka_unit_test(thresholds_without_samples_mean_never),
     };
