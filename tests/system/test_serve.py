@@ -176,7 +176,8 @@ def test_bodies_have_limits(daemon):
     connection.endheaders()
     assert connection.getresponse().status == 411
     connection.close()
-    assert daemon.metric("neurald_http_request_bytes_held") == 0
+    daemon.wait_until(
+        lambda: daemon.metric("neurald_http_request_bytes_held") == 0)
 
 
 def test_a_message_over_the_limit_is_scored_and_its_rest_counted(daemon):
