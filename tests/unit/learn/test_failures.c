@@ -42,8 +42,8 @@ static void seed_s10_every_failure_of_the_child_gives_the_lease_back(
     void **state)
 {
     struct fixture *fixture = *state;
-    fixture->rule.lease_ms = 1000;
-    fixture->rule.train_time_ms = 3000;
+    fixture->rule.lease_ms = 3000;
+    fixture->rule.train_time_ms = 4000;
     make_engine(fixture);
     learn_both(fixture, 0, 60);
     assert_survives(fixture, "die", "exit status 7");
