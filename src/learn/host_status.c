@@ -152,6 +152,14 @@ static enum nd_status look_at(struct nd_store *store, struct nd_engine *engine,
     return result;
 }
 
+static uint64_t loaded_by(struct nd_engine *engine)
+{
+    struct nd_live *live = nd_engine_take_live(engine);
+    uint64_t generation = live != NULL ? live->generation : 0;
+    nd_live_release(&live);
+    return generation;
+}
+
 void nd_host_fit_views(struct nd_host *host, struct nd_host_rules *rules)
 {
     if (host->view_rules == rules)
@@ -163,6 +171,7 @@ void nd_host_fit_views(struct nd_host *host, struct nd_host_rules *rules)
         host->views[i].status.rule = rules->engines[i]->rule.name;
         host->views[i].status.settings = rules->engines[i]->rule.settings;
         host->views[i].status.model_problem = "";
+        host->views[i].status.loaded_generation = loaded_by(rules->engines[i]);
     }
 }
 
@@ -204,6 +213,7 @@ void nd_host_look(struct nd_host_line *line, struct nd_host_rules *rules)
         struct nd_host_scope_status status = {.rule = engine->rule.name,
                                               .settings = engine->rule.settings,
                                               .model_problem = ""};
+        status.loaded_generation = loaded_by(engine);
         if (ready && rules->connected[i] &&
             look_at(line->store, engine, arena, &error, &status) == ND_OK) {
             (void)pthread_mutex_lock(&host->state_lock);

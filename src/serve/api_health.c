@@ -23,8 +23,8 @@ static bool is_ready(const struct nd_host_status *status)
     }
     for (size_t i = 0; i < status->scope_count; i++) {
         const struct nd_host_scope_status *scope = &status->scopes[i];
-        if (scope->seen_ms == 0 ||
-            (scope->pointer.generation != 0 && scope->loaded_generation == 0)) {
+        if (scope->loaded_generation == 0 &&
+            (scope->seen_ms == 0 || scope->pointer.generation != 0)) {
             return false;
         }
     }

@@ -56,7 +56,7 @@ def test_load_reloads_learning_and_trainings_at_once(trained, tmp_path,
 
         def reload(number, connection):
             daemon.reload()
-            return daemon.get("/healthz", connection=connection)
+            return daemon.get("/readyz", connection=connection)
 
         threads = [threading.Thread(target=work, args=(ask,))
                    for ask in (score, score, score_findings, learn, learn,
