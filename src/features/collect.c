@@ -76,9 +76,11 @@ static void begin_set(struct nd_collector *collector, enum nd_family family)
 {
     const struct nd_family_info *info = nd_family(family);
     struct nd_slot_set *set = &collector->sets[family];
-    size_t bytes = ((size_t)1 << info->slot_bits) / 8;
+    size_t words = ((size_t)1 << info->slot_bits) / 64;
+    size_t bytes = (words + (words + 63) / 64) * sizeof *set->bits;
     set->bits = nd_arena_take(collector->arena, bytes);
     memset(set->bits, 0, bytes);
+    set->filled = set->bits + words;
     set->mask = (1U << info->slot_bits) - 1U;
     set->limit = info->max_features;
 }
@@ -123,6 +125,7 @@ bool nd_collect_new(struct nd_collector *collector, enum nd_family family,
     if (set->count >= set->limit)
         return false;
     set->bits[slot / 64] |= (uint64_t)1 << slot % 64;
+    set->filled[slot / 4096] |= (uint64_t)1 << slot / 64 % 64;
     set->count++;
     if (!collector->wants_names)
         return false;
@@ -152,15 +155,22 @@ void nd_collect_token(struct nd_collector *collector, enum nd_family family,
     }
 }
 
+static uint32_t list_word(uint32_t word, uint64_t bits, uint32_t *slots_r)
+{
+    uint32_t count = 0;
+    for (; bits != 0; bits &= bits - 1)
+        slots_r[count++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
+    return count;
+}
+
 static void list_slots(const struct nd_slot_set *set, uint32_t *slots_r)
 {
     uint32_t count = 0;
-    for (uint32_t word = 0; word <= set->mask / 64; word++) {
-        uint64_t bits = set->bits[word];
-        while (bits != 0) {
-            uint32_t bit = (uint32_t)__builtin_ctzll(bits);
-            slots_r[count++] = word * 64 + bit;
-            bits &= bits - 1;
+    for (uint32_t block = 0; block <= set->mask / 4096; block++) {
+        uint64_t filled = set->filled[block];
+        for (; filled != 0; filled &= filled - 1) {
+            uint32_t word = block * 64 + (uint32_t)__builtin_ctzll(filled);
+            count += list_word(word, set->bits[word], slots_r + count);
         }
     }
 }

@@ -49,7 +49,8 @@ void nd_token_add_step(struct nd_token *token, uint64_t count);
 /* What was met of one family. */
 struct nd_slot_set {
     uint64_t *bits;
-    uint32_t mask; /* slots - 1 */
+    uint64_t *filled; /* a bit for each 64 bits above that are not all 0 */
+    uint32_t mask;    /* slots - 1 */
     uint32_t count;
     uint32_t limit;             /* 0: the family is not looked for */
     struct nd_slot_name *names; /* with ND_EXTRACT_NAMES, in order met */

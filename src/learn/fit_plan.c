@@ -17,8 +17,8 @@
 
 /* Networks with text. More units than two a member bring nothing. */
 #define TEXT_UNITS (2U * MOST_MEMBERS)
-#define TEXT_SIGHTS 10000U /* samples seen in all, within limits of epochs */
-#define TEXT_LEAST_EPOCHS 2U
+#define TEXT_SIGHTS 8000U /* samples seen in all, within limits of epochs */
+#define TEXT_LEAST_EPOCHS 1U
 #define TEXT_MOST_EPOCHS 10U
 #define FAMILY_DROPOUT 0.1F
 #define TEXT_WEIGHT_DECAY 0.0001F
