@@ -181,7 +181,7 @@ def test_seeds_are_the_candidates_of_a_training(neurald, configured, corpus):
 def test_train_memory_stops_the_trainer(neurald, configured, corpus):
     """A hidden layer that needs more than the least that may be given."""
     config = configured("rule default { train_memory = 64MiB\n"
-                        "hidden_units = 200 }\n")
+                        "hidden_units = 2000 }\n")
     taught(neurald, corpus)
     result = neurald.run("train", "--config", config)
     assert result.status >= 64
