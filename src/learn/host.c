@@ -130,6 +130,17 @@ void nd_host_refresh(struct nd_host *host)
     nd_host_poke_watcher(host);
 }
 
+bool nd_host_await_look(struct nd_host *host, int64_t timeout_ms)
+{
+    int64_t until_us = nd_clock_monotonic_us() + timeout_ms * 1000;
+    (void)pthread_mutex_lock(&host->state_lock);
+    while (!host->looked && nd_clock_monotonic_us() < until_us)
+        nd_host_wait(&host->looked_changed, &host->state_lock, until_us);
+    bool looked = host->looked;
+    (void)pthread_mutex_unlock(&host->state_lock);
+    return looked;
+}
+
 /* ---- creation ---- */
 
 static void init_locks(struct nd_host *host)
@@ -142,6 +153,7 @@ static void init_locks(struct nd_host *host)
     nd_host_cond_init(&host->queue_changed);
     nd_host_cond_init(&host->watch_changed);
     nd_host_cond_init(&host->train_changed);
+    nd_host_cond_init(&host->looked_changed);
     nd_host_cond_init(&host->ended);
 }
 
@@ -206,6 +218,7 @@ static void dispose(struct nd_host *host)
     (void)pthread_cond_destroy(&host->queue_changed);
     (void)pthread_cond_destroy(&host->watch_changed);
     (void)pthread_cond_destroy(&host->train_changed);
+    (void)pthread_cond_destroy(&host->looked_changed);
     (void)pthread_cond_destroy(&host->ended);
     nd_wipe(&host->key, sizeof host->key);
     nd_wipe(&host->key_file_key, sizeof host->key_file_key);

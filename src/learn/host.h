@@ -113,6 +113,11 @@ enum nd_status nd_host_reload(struct nd_host *host, const struct nd_rule *rules,
 /* Has the watcher look for newer models now; does not wait. Any thread. */
 void nd_host_refresh(struct nd_host *host);
 
+/* Waits until the watcher has looked at the store for the first time, however
+ * that ended, at most timeout_ms: whoever asks for verdicts from then on gets
+ * those of the model that is there. False when time is up. Any thread. */
+bool nd_host_await_look(struct nd_host *host, int64_t timeout_ms);
+
 /* ---- whose ---- */
 
 /* Which rules a call is about. With rule: the rules of that name (and of

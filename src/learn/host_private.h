@@ -184,8 +184,9 @@ struct nd_host {
 
     /* the watcher and the trainer, and what they look at; also the status */
     pthread_mutex_t state_lock;
-    pthread_cond_t watch_changed, train_changed;
+    pthread_cond_t watch_changed, train_changed, looked_changed;
     bool watch_now, look_soon; /* look_soon: for the status */
+    bool looked;               /* at the store, once */
     bool train_now, train_hint;
     enum nd_host_store_state store_state;
     int64_t store_since_ms;

@@ -204,6 +204,14 @@ static bool wait_turn(struct nd_host *host, int64_t refresh_us, int64_t look_us,
     return turn;
 }
 
+static void tell_of_look(struct nd_host *host)
+{
+    (void)pthread_mutex_lock(&host->state_lock);
+    host->looked = true;
+    (void)pthread_cond_broadcast(&host->looked_changed);
+    (void)pthread_mutex_unlock(&host->state_lock);
+}
+
 void nd_host_watch(struct nd_host *host)
 {
     struct nd_host_line line;
@@ -219,6 +227,7 @@ void nd_host_watch(struct nd_host *host)
             refresh_all(&line, rules);
         int64_t begun_us = nd_clock_monotonic_us();
         nd_host_look(&line, rules);
+        tell_of_look(host);
         int64_t now_us = nd_clock_monotonic_us();
         int64_t taken_us = (now_us - begun_us) * 10;
         look_us =

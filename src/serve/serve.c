@@ -26,6 +26,7 @@
 
 #define MAX_LISTENERS 16
 #define QUIESCE_MS 1000
+#define FIRST_LOOK_MS 2000
 #define SPARE_FILES 256 /* beside connections */
 
 struct daemon {
@@ -197,6 +198,9 @@ static enum nd_status start(struct daemon *daemon, struct nd_error *error)
         nd_tokens_destroy(&plan->service.tokens);
         return status;
     }
+    /* Clients wait in the sockets' queues, so that the first ones too find the
+     * model and the key that are there; but not for a store that is away. */
+    (void)nd_host_await_look(daemon->host, FIRST_LOOK_MS);
     daemon->service =
         nd_service_create(daemon->host, daemon->metrics, &plan->service);
     status = start_http(daemon, error);

@@ -368,6 +368,22 @@ static void stopping_in_mid_training_is_quick_and_leaves_no_lease(void **state)
     nd_store_close(&store);
 }
 
+/* ---- the first look ---- */
+
+static void after_the_first_look_the_model_is_there(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_host *host = host_start(fixture);
+    assert_true(nd_host_await_look(host, 60000));
+    assert_true(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 40);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 1);
+    host = host_start(fixture);
+    assert_true(nd_host_await_look(host, 60000));
+    assert_true(host_score(fixture, NULL, ND_SPAM, 900).generation > 0);
+    assert_true(nd_host_await_look(host, 0));
+}
+
 /* ---- upkeep ---- */
 
 static void old_models_expire_and_the_live_one_stays(void **state)
@@ -416,6 +432,7 @@ int main(int argc, char **argv)
         HOST_TEST(a_job_tells_how_far_it_is),
         HOST_TEST(two_hosts_train_once),
         HOST_TEST(stopping_in_mid_training_is_quick_and_leaves_no_lease),
+        HOST_TEST(after_the_first_look_the_model_is_there),
         HOST_TEST(old_models_expire_and_the_live_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
