@@ -3,6 +3,7 @@
 a deadline, labels with the message's identity, and nothing learned from what we
 said ourselves."""
 import http.client
+import itertools
 import json
 import socket
 import subprocess
@@ -91,8 +92,8 @@ def counts(place):
 
 
 def test_labels_arrive_with_the_messages_identity(place):
-    teach(place, 40)
-    wait_for(lambda: counts(place)["spam"] + counts(place)["ham"] == 80,
+    teach(place, 120)
+    wait_for(lambda: counts(place)["spam"] + counts(place)["ham"] == 240,
              "the labels")
     # Known by the message itself: what the plugin worked out is its identity.
     told = place.ask("POST", "/v1/relabel?class=ham", letter("spam", 1))
@@ -151,8 +152,10 @@ def test_a_daemon_that_is_away_or_hangs_stops_no_mail(place):
         assert time.monotonic() - began < 10
         assert symbols and "NEURALD_SPAM" not in symbols
     place.daemon = place.serve()
-    wait_for(lambda: any(name.startswith("NEURALD_") for name in
-                         place.rspamd.scan(letter("spam", 503))["symbols"]),
+    numbers = itertools.count(503)  # of some the network is not sure
+    wait_for(lambda: any(
+        name.startswith("NEURALD_") for name in
+        place.rspamd.scan(letter("spam", next(numbers)))["symbols"]),
              "verdicts to come back")
 
 
