@@ -116,6 +116,7 @@ enum nd_status nd_engine_due(struct nd_engine *engine, struct nd_error *error,
     } else {
         due = nd_training_due(rule, &state, now_ms, why_r, why_size);
     }
+    engine->due_after_ms = due ? state.last_ms : -1;
     *due_r = due;
     return ND_OK;
 }

@@ -186,6 +186,7 @@ struct nd_engine *nd_engine_prepare(const struct nd_rule *rule)
 {
     struct nd_engine *engine = nd_calloc(1, sizeof *engine);
     engine->registry = nd_registry_create();
+    engine->due_after_ms = -1;
     (void)pthread_mutex_init(&engine->live_lock, NULL);
     copy_rule(engine, rule);
     name_incarnation(engine);

@@ -138,6 +138,8 @@ typedef bool nd_training_progress(double done, double loss, const char *stage,
  * failed (ND_DECISION_FAILED with the reason). ND_NOTHING with the reason where
  * there is nothing to train (too few of a class, a pinned model), ND_BUSY where
  * another holds the lease (named in error) or this engine is training already.
+ * Without force and after nd_engine_due found one due, ND_NOTHING also where
+ * another training has ended meanwhile.
  * progress may be NULL; it is called at least every 100 ms while the child
  * works, and false from it stops the child and releases the lease
  * (ND_CANCELLED). ND_LOST: the lease went to another, nothing was published;

@@ -63,6 +63,9 @@ struct nd_engine {
      * that could not be given back is taken up again by the next one, and the
      * store expects more than it was told before. */
     uint64_t progress;
+    /* When the attempt ended before the one that was found due; -1: none was.
+     * Another host may train between that and our grant. */
+    int64_t due_after_ms;
 };
 
 /* A reference to the live model for as long as the caller needs it, or NULL.

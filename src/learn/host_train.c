@@ -195,6 +195,19 @@ static void tell_end(struct nd_host *host, const struct nd_rule *rule,
     tell(host, rule, event);
 }
 
+/* Whether it is due still, for the engine that is to train: then it also knows
+ * what it was due after. */
+static enum nd_status confirm_due(struct nd_engine *engine,
+                                  struct nd_error *error)
+{
+    bool due = false;
+    char why[128];
+    enum nd_status status = nd_engine_due(engine, error, &due, why, sizeof why);
+    return status != ND_OK || due ? status
+                                  : nd_fail(error, ND_NOTHING, "%s", why);
+}
+
+/* why says why it was found due; NULL: somebody asked for it. */
 static enum nd_status train(struct trainer *trainer, size_t place, uint64_t id,
                             bool force, const char *why)
 {
@@ -210,10 +223,12 @@ static enum nd_status train(struct trainer *trainer, size_t place, uint64_t id,
     nd_engine_destroy(&trainer->crew.engines[place]);
     enum nd_status status =
         nd_host_crew_engine(&trainer->crew, place, &error, &engine);
+    if (status == ND_OK && why != NULL)
+        status = confirm_due(engine, &error);
     if (status == ND_OK) {
         tell(host, rule,
              (struct nd_host_event){.kind = ND_HOST_TRAINING_STARTED,
-                                    .text = why});
+                                    .text = why != NULL ? why : "asked for"});
         status =
             nd_engine_train(engine, force, progress, &run, &error, &report);
         if (status == ND_UNAVAILABLE || status == ND_VERSION)
@@ -294,7 +309,7 @@ static void run_jobs(struct trainer *trainer)
             nd_host_rules_find(trainer->crew.rules, next.rule, next.settings);
         struct nd_error error = {""};
         if (place < trainer->crew.rules->count)
-            (void)train(trainer, place, next.id, next.force, "asked for");
+            (void)train(trainer, place, next.id, next.force, NULL);
         else
             end_job(host, next.id,
                     nd_fail(&error, ND_NO_INPUT, "the rule is gone"), &error,

@@ -401,6 +401,28 @@ static enum nd_status train_leased(struct nd_training *training,
     return status;
 }
 
+/* With the lease held: whether nobody has trained since this was found due. */
+static enum nd_status check_still_due(struct nd_training *training,
+                                      int64_t due_after_ms,
+                                      struct nd_error *error)
+{
+    struct nd_engine *engine = training->engine;
+    struct nd_training_state state;
+    if (training->force || due_after_ms < 0) {
+        return ND_OK;
+    }
+    enum nd_status status =
+        nd_store_training_state(engine->store, &engine->scope, error, &state);
+    if (status == ND_OK && state.last_ms != due_after_ms) {
+        status = nd_fail(error, ND_NOTHING,
+                         "another training of this rule has just ended");
+    }
+    if (status != ND_OK) {
+        (void)release(training);
+    }
+    return status;
+}
+
 enum nd_status nd_engine_train(struct nd_engine *engine, bool force,
                                nd_training_progress *progress, void *context,
                                struct nd_error *error,
@@ -417,11 +439,16 @@ enum nd_status nd_engine_train(struct nd_engine *engine, bool force,
     if (status != ND_OK) {
         return status;
     }
+    int64_t due_after_ms = engine->due_after_ms;
+    engine->due_after_ms = -1;
     struct nd_training *training = create_training(engine);
     training->force = force;
     training->progress = progress;
     training->context = context;
     status = acquire(training, &own);
+    if (status == ND_OK) {
+        status = check_still_due(training, due_after_ms, &own);
+    }
     if (status == ND_OK) {
         status = train_leased(training, &own, report_r);
     }

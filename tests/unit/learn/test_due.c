@@ -164,6 +164,34 @@ static void a_pinned_model_is_not_trained_over(void **state)
     assert_int_equal(lease_token(fixture), 0);
 }
 
+/* Two hosts find the same training due; the one that comes second to the lease
+ * must not train the same samples again. */
+static void what_another_trained_meanwhile_is_not_trained_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct nd_training_report report;
+    struct nd_error error = {""};
+    make_engine(fixture);
+    learn_both(fixture, 0, 40);
+    assert_true(is_due(fixture));
+    struct nd_store *store = open_store(fixture);
+    struct nd_engine *other;
+    must(nd_engine_create(store, &fixture->rule, NULL, &error, &other), &error);
+    must(nd_engine_train(other, true, NULL, NULL, &error, &report), &error);
+    nd_engine_destroy(&other);
+    nd_store_close(&store);
+    assert_int_equal(
+        nd_engine_train(fixture->engine, false, NULL, NULL, &error, &report),
+        ND_NOTHING);
+    assert_non_null(strstr(error.text, "just ended"));
+    assert_int_equal(lease_token(fixture), 0);
+    size_t count;
+    (void)journal(fixture, &count);
+    assert_int_equal(count, 1);
+    must(nd_engine_train(fixture->engine, false, NULL, NULL, &error, &report),
+         &error);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
@@ -182,6 +210,7 @@ int main(int argc, char **argv)
         TEST(failures_double_the_interval_up_to_six_hours),
         TEST(seed_s18_balanced_waits_for_max_trains_of_both),
         TEST(a_pinned_model_is_not_trained_over),
+        TEST(what_another_trained_meanwhile_is_not_trained_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
