@@ -204,6 +204,25 @@ static enum nd_status take_all(struct nd_arguments *arguments, int argc,
     return ND_OK;
 }
 
+/* A misspelt option of the program makes its value look like the command. */
+static enum nd_status unknown_command(const struct nd_command_line *line,
+                                      char **argv, int position,
+                                      struct nd_error *error)
+{
+    const char *before = argv[position - 1];
+    size_t length = strlen(before);
+    if (position == 1 || !is_option(before) ||
+        (length > 2 && find_in(line->global, before + 2, length - 2) != NULL)) {
+        return nd_fail(error, ND_USAGE,
+                       "unknown command %s; 'neurald --help' lists them",
+                       argv[position]);
+    }
+    return nd_fail(error, ND_USAGE,
+                   "unknown option %s, or unknown command %s; 'neurald --help' "
+                   "lists both",
+                   before, argv[position]);
+}
+
 enum nd_status nd_arguments_parse(const struct nd_command_line *line, int argc,
                                   char **argv, struct nd_error *error,
                                   struct nd_arguments **arguments_r)
@@ -217,9 +236,7 @@ enum nd_status nd_arguments_parse(const struct nd_command_line *line, int argc,
     if (arguments->command != NULL) {
         arguments->local = line->find(arguments->command, line->context);
         if (arguments->local == NULL) {
-            status = nd_fail(error, ND_USAGE,
-                             "unknown command %s; 'neurald --help' lists them",
-                             arguments->command);
+            status = unknown_command(line, argv, position, error);
         }
     }
     if (status == ND_OK) {

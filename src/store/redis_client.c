@@ -36,6 +36,7 @@ struct nd_redis_client {
     int64_t deadline_us;   /* of the exchange under way */
     int64_t not_before_us; /* of the next attempt to connect */
     unsigned failures;     /* attempts in a row */
+    struct nd_error why;   /* the last one failed */
     size_t sentinel;       /* to ask first */
     uint64_t connects, trips;
 };
@@ -170,8 +171,10 @@ static enum nd_status sit_out_pause(struct nd_redis_client *client,
     if (client->failures > PATIENT_FAILURES ||
         pause_us > time_left_us(client) || is_interrupted(client))
         return nd_fail(error, ND_UNAVAILABLE,
-                       "Redis cannot be reached; next attempt in %lld ms",
-                       (long long)pause_us / 1000 + 1);
+                       "%.400s (%u attempts; the next one in %lld ms)",
+                       client->why.text[0] != '\0' ? client->why.text
+                                                   : "Redis cannot be reached",
+                       client->failures, (long long)pause_us / 1000 + 1);
     sleep_us(pause_us);
     return ND_OK;
 }
@@ -248,10 +251,11 @@ static enum nd_status connect_client(struct nd_redis_client *client,
         status = sit_out_pause(client, error);
         if (status != ND_OK)
             return status;
-        status = connect_once(client, error);
+        status = connect_once(client, &client->why);
         if (status == ND_OK)
             break;
         note_failure(client);
+        (void)nd_fail(error, status, "%s", client->why.text);
         if (status != ND_UNAVAILABLE || time_left_us(client) <= 0)
             return status;
     }
@@ -383,6 +387,7 @@ static enum nd_status try_request(struct nd_redis_client *client,
         drop_connection(client);
         pass_over_sentinel(client);
         note_failure(client);
+        client->why = error != NULL ? *error : (struct nd_error){""};
     } else {
         client->failures = 0;
     }

@@ -165,6 +165,8 @@ static void mistakes_are_named(void **state)
     refused("--jsn learn", "--jsn");
     refused("learn -x", "-x");
     refused("lern --spam a", "lern");
+    refused("--stroe a learn", "--stroe");
+    refused("--json lern", "unknown command lern; ");
     refused("learn --json=yes", "--json");
     refused("learn --split", "--split");
     refused("learn --split 1 --split 2", "--split");
