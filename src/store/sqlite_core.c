@@ -31,7 +31,8 @@ static enum nd_status explain_full(struct nd_sqlite *db, struct nd_error *error)
 {
     return nd_fail(error, ND_FULL,
                    "%s: no room left for the store: free space on its disk or "
-                   "raise its limit; nothing was stored, reading still works",
+                   "raise its limit; what was stored before stays, and reading "
+                   "still works",
                    db->path);
 }
 
