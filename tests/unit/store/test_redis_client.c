@@ -274,6 +274,37 @@ static void start_sentinel(const struct redis_server *master,
     redis_server_start(sentinel, arguments);
 }
 
+/* What the server says in a section of INFO. */
+static void read_info(const struct redis_server *server, const char *login,
+                      const char *section, char text_r[4096])
+{
+    char command[160];
+    (void)snprintf(command, sizeof(command), "redis-cli -p %u %s INFO %s",
+                   server->port, login, section);
+    FILE *output = popen(command, "r");
+    assert_non_null(output);
+    text_r[fread(text_r, 1, 4095, output)] = '\0';
+    assert_int_equal(pclose(output), 0);
+}
+
+/* A Sentinel asks a master for its replicas every ten seconds, and a dead one
+ * never: it must know of the replica before there can be a failover. */
+static void wait_for_replica(const struct redis_server *sentinel,
+                             const struct redis_server *replica)
+{
+    char seen[4096] = "", link[4096] = "";
+    for (int i = 0; i < 300; i++) {
+        read_info(sentinel, "--no-auth-warning -a watchword", "sentinel", seen);
+        read_info(replica, "", "replication", link);
+        if (strstr(seen, "slaves=1") != NULL &&
+            strstr(link, "master_link_status:up") != NULL)
+            return;
+        struct timespec pause = {.tv_nsec = 100000000};
+        (void)nanosleep(&pause, NULL);
+    }
+    fail_msg("the Sentinel says %s, the replica %s", seen, link);
+}
+
 static void sentinels_lead_to_the_new_master_after_a_failover(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,8 +327,8 @@ static void sentinels_lead_to_the_new_master_after_a_failover(void **state)
                      ND_OK);
     fixture->client = nd_redis_client_create(&fixture->options, 2000);
     assert_int_equal(ask(fixture, true, "SET", "a", "before", NULL), ND_OK);
+    wait_for_replica(&sentinel, &fixture->other);
     int64_t start_us = nd_clock_monotonic_us();
-    /* the Sentinel reads its master's replicas every ten seconds at first */
     enum nd_status status = ND_UNAVAILABLE;
     redis_server_stop(&fixture->server);
     while (status != ND_OK && nd_clock_monotonic_us() - start_us < 40000000)
