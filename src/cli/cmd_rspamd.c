@@ -121,12 +121,13 @@ static enum nd_status train_into(struct nd_cli *cli,
                                  const struct nd_vectors *vectors,
                                  const char *path)
 {
-    uint64_t seed = 1;
+    struct nd_rspamd_train_options how = {.seed = 1};
     struct nd_rspamd_training training = {0};
     struct nd_buffer file = {0};
-    enum nd_status status = nd_value_count(cli, "seed", 0, INT64_MAX, &seed);
+    enum nd_status status =
+        nd_value_count(cli, "seed", 0, INT64_MAX, &how.seed);
     if (status == ND_OK) {
-        status = nd_rspamd_train(vectors, seed, &cli->error, &training);
+        status = nd_rspamd_train(vectors, &how, &cli->error, &training);
     }
     if (status == ND_OK) {
         nd_kann_write(training.kann, &file);
@@ -200,7 +201,8 @@ const struct nd_command nd_command_rspamd = {
         "puts it in its place if it is not worse. watch: the same again and "
         "again, each watch_interval, until it is stopped.\n"
         "JSON: sync and watch give an object a look: rule, outcome (waiting, "
-        "published, rejected, left, busy), text, version, stored, known, "
+        "published, rejected, left, busy, failed), text, version, stored, "
+        "known, "
         "refused, and of a training seconds, auc, recall, live_auc, "
         "live_recall, loss_difference; train gives spam, ham, "
         "seconds, auc, recall, log_loss, "

@@ -152,11 +152,10 @@ static const struct nd_key_info rule_keys[] = {
         "neither samples nor models."),
     {"kind", ND_KEY_CHOICE, "mail", 0, 0, RULE(kind), 0, "mail rspamd",
      "Whose network: mail, our own; rspamd, the one that rspamd's neural "
-     "module "
-     "keeps in its Redis (docs/rspamd.md). Of a rule of the second kind count "
-     "settings, reservoir, train_after, train_interval, min_train, "
-     "watch_interval, lease, seed, keep_models, ann_expire and the keys that "
-     "begin with rspamd_."},
+     "module keeps in its Redis (docs/rspamd.md). Of a rule of the second kind "
+     "count settings, reservoir, train_after, train_interval, min_train, "
+     "train_time, train_memory, train_nice, watch_interval, lease, seed, "
+     "keep_models, ann_expire and the keys that begin with rspamd_."},
     {"mode", ND_KEY_CHOICE, "active", 0, 0, RULE(mode), 0, "active observe",
      "observe: verdicts are given with weight 0."},
 

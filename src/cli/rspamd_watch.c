@@ -33,6 +33,12 @@ static void stop(int number)
     stopped = number;
 }
 
+static bool goes_on(void *context)
+{
+    (void)context;
+    return !stopped;
+}
+
 static enum nd_status choose_rules(struct watches *watches)
 {
     struct nd_cli *cli = watches->cli;
@@ -81,6 +87,9 @@ static enum nd_status open_watches(struct watches *watches)
         status =
             nd_rspamd_watch_create(watches->session->store, &watches->rules[i],
                                    &cli->error, &watches->of[i]);
+        if (status == ND_OK) {
+            nd_rspamd_watch_ask(watches->of[i], goes_on, NULL);
+        }
     }
     return status;
 }

@@ -24,6 +24,7 @@
 #include "learn/child_spawn.h"
 
 #define GRACE_MS 500
+#define TICK_MS 100
 #define MOST_WAIT_MS 1000
 #define CHUNK_BYTES 65536
 #define MOST_UNREAD_BYTES ((size_t)1 << 20) /* while we send */
@@ -37,13 +38,16 @@ struct nd_child {
     uint64_t counter;                /* of its last progress */
     struct nd_buffer incoming;
     size_t used; /* bytes of incoming that the last frame took */
+    nd_child_listener *listener; /* NULL: none */
+    void *context;
 };
 
 enum nd_status nd_child_start(const struct nd_child_limits *limits,
-                              struct nd_error *error, struct nd_child **child_r)
+                              const char *argument, struct nd_error *error,
+                              struct nd_child **child_r)
 {
     struct nd_spawned spawned;
-    enum nd_status status = nd_child_spawn(error, &spawned);
+    enum nd_status status = nd_child_spawn(argument, error, &spawned);
     if (status != ND_OK) {
         return status;
     }
@@ -56,6 +60,22 @@ enum nd_status nd_child_start(const struct nd_child_limits *limits,
     child->progress_us = child->started_us;
     *child_r = child;
     return ND_OK;
+}
+
+void nd_child_listen(struct nd_child *child, nd_child_listener *listener,
+                     void *context)
+{
+    child->listener = listener;
+    child->context = context;
+}
+
+static enum nd_status tell(const struct nd_child *child,
+                           const struct nd_child_progress *progress,
+                           struct nd_error *error)
+{
+    return child->listener != NULL
+               ? child->listener(progress, child->context, error)
+               : ND_OK;
 }
 
 long nd_child_process(const struct nd_child *child)
@@ -237,7 +257,10 @@ static enum nd_status wait_to_write(struct nd_child *child,
         {.fd = has_room ? child->output : -1, .events = POLLIN}};
     enum nd_status status = check_time(child, error);
     if (status == ND_OK) {
-        status = wait_for(child, pipes, MOST_WAIT_MS, error);
+        status = wait_for(child, pipes, TICK_MS, error);
+    }
+    if (status == ND_OK) {
+        status = tell(child, NULL, error);
     }
     if (status != ND_OK) {
         return status;
@@ -374,6 +397,31 @@ enum nd_status nd_child_receive(struct nd_child *child, int64_t wait_ms,
         int64_t left_ms = (until_us - nd_clock_monotonic_us()) / 1000;
         status = read_some(child, left_ms > 0 ? left_ms : 0, error);
         if (status != ND_OK && (status != ND_NOTHING || left_ms <= 0)) {
+            return status;
+        }
+    }
+}
+
+enum nd_status nd_child_await(struct nd_child *child, enum nd_frame_type type,
+                              struct nd_error *error, struct nd_frame *frame_r)
+{
+    for (;;) {
+        struct nd_child_progress progress;
+        enum nd_status status =
+            nd_child_receive(child, TICK_MS, error, frame_r, &progress);
+        bool heard = status == ND_OK;
+        if (heard && frame_r->type == type) {
+            return ND_OK;
+        }
+        if (heard && frame_r->type != ND_FRAME_PROGRESS) {
+            return nd_fail(error, ND_DATA,
+                           "the trainer child sent frame %d where %d was due",
+                           (int)frame_r->type, (int)type);
+        }
+        if (heard || status == ND_NOTHING) {
+            status = tell(child, heard ? &progress : NULL, error);
+        }
+        if (status != ND_OK) {
             return status;
         }
     }

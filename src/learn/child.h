@@ -21,12 +21,23 @@ struct nd_child_limits {
 
 struct nd_child;
 
-/* Spawns the child. It gets no descriptor but its pipes and standard error, no
- * environment but what the loader, sanitizers and kernels read, default
- * signals, and a process group of its own. */
+/* Spawns the child: this program (or that of nd_trainer_set_command) with the
+ * argument that says what it trains, such as ND_TRAINER_ARGUMENT (trainer.h).
+ * It gets no descriptor but its pipes and standard error, no environment but
+ * what the loader, sanitizers and kernels read, default signals, and a process
+ * group of its own. */
 enum nd_status nd_child_start(const struct nd_child_limits *limits,
-                              struct nd_error *error,
+                              const char *argument, struct nd_error *error,
                               struct nd_child **child_r) ND_MUST_CHECK;
+
+/* Told of the child's progress (nd_child_await), and, with NULL, each 100 ms of
+ * waiting for it. An answer other than ND_OK ends the wait, and is that of the
+ * call that waits. */
+typedef enum nd_status nd_child_listener(
+    const struct nd_child_progress *progress, void *context,
+    struct nd_error *error);
+void nd_child_listen(struct nd_child *child, nd_child_listener *listener,
+                     void *context);
 
 /* Sends all of frames, waiting for the child to read as long as the limits
  * allow. Where the child has ended the error says how. */
@@ -44,6 +55,13 @@ enum nd_status nd_child_receive(
     struct nd_child *child, int64_t wait_ms, struct nd_error *error,
     struct nd_frame *frame_r,
     struct nd_child_progress *progress_r) ND_MUST_CHECK;
+
+/* Waits for a frame of a type, whose data are valid until the next call, and
+ * tells the listener meanwhile. Any other frame but PROGRESS is ND_DATA; else
+ * as nd_child_receive. */
+enum nd_status nd_child_await(struct nd_child *child, enum nd_frame_type type,
+                              struct nd_error *error,
+                              struct nd_frame *frame_r) ND_MUST_CHECK;
 
 /* Ends the child if it still runs (TERM, half a second later KILL), collects
  * it, and frees the handle. NULL and a pointer to NULL are accepted. */

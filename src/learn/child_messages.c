@@ -217,6 +217,9 @@ enum nd_status nd_child_read_failure(const struct nd_frame *frame,
     if (reader.failed || status == ND_OK || status > ND_KEY) {
         status = ND_INTERNAL;
     }
+    if (status == ND_NOTHING) { /* which is what silence is to the reader */
+        status = ND_DATA;
+    }
     char text[ND_ERROR_BYTES] = "";
     size_t length = nd_reader_left(&reader);
     if (length > 0) {

@@ -87,7 +87,7 @@ enum nd_status nd_child_read_judged(
 void nd_child_write_failure(enum nd_status status, const char *text,
                             struct nd_buffer *buffer);
 /* Leaves the child's text in error and answers its status (ND_INTERNAL where
- * that is none of a failure). */
+ * that is none of a failure, ND_DATA for ND_NOTHING, which is silence). */
 enum nd_status nd_child_read_failure(const struct nd_frame *frame,
                                      struct nd_error *error) ND_MUST_CHECK;
 

@@ -7,21 +7,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "learn/spawn.h"
 #include "learn/trainer.h"
 
 static char program_name[] = "neurald";
-static char child_argument[] = ND_TRAINER_ARGUMENT;
-static char *const default_argv[] = {program_name, child_argument, NULL};
-static const char *command_path = "/proc/self/exe";
-static char *const *command_argv = default_argv;
+static const char own_path[] = "/proc/self/exe";
+static const char *command_path; /* NULL: own_path */
+static char *const *command_argv;
 
 void nd_trainer_set_command(const char *path, char *const argv[])
 {
-    command_path = path != NULL ? path : "/proc/self/exe";
-    command_argv = path != NULL ? argv : default_argv;
+    command_path = path;
+    command_argv = argv;
 }
 
 /* A pipe whose ends are both above standard error, which is to be the host
@@ -48,9 +49,11 @@ static void close_ends(const int ends[2])
     }
 }
 
-enum nd_status nd_child_spawn(struct nd_error *error,
+enum nd_status nd_child_spawn(const char *argument, struct nd_error *error,
                               struct nd_spawned *spawned_r)
 {
+    char own_argument[32];
+    char *own_argv[] = {program_name, own_argument, NULL};
     int down[2] = {-1, -1}, up[2] = {-1, -1};
     pid_t process;
     if (high_pipe(down) != 0 || high_pipe(up) != 0 ||
@@ -60,9 +63,11 @@ enum nd_status nd_child_spawn(struct nd_error *error,
         close_ends(up);
         return ND_OS;
     }
+    (void)snprintf(own_argument, sizeof own_argument, "%s", argument);
+    bool is_own = command_path == NULL;
     struct nd_spawn wanted = {.what = "the trainer child",
-                              .path = command_path,
-                              .arguments = command_argv,
+                              .path = is_own ? own_path : command_path,
+                              .arguments = is_own ? own_argv : command_argv,
                               .descriptors = {down[0], up[1], STDERR_FILENO},
                               .descriptor_count = 3};
     enum nd_status status = nd_spawn(&wanted, error, &process);

@@ -16,9 +16,10 @@ struct nd_spawned {
     int input, output;
 };
 
-/* Starts the command of nd_trainer_set_command (trainer.h). ND_OS where no
- * pipe or process can be had. */
-enum nd_status nd_child_spawn(struct nd_error *error,
+/* Starts this program with one argument, or the command of
+ * nd_trainer_set_command (trainer.h). ND_OS where no pipe or process can be
+ * had. */
+enum nd_status nd_child_spawn(const char *argument, struct nd_error *error,
                               struct nd_spawned *spawned_r) ND_MUST_CHECK;
 
 #endif

@@ -16,7 +16,7 @@
 enum nd_frame_type {
     /* to the child */
     ND_FRAME_SETTINGS = 1, /* first; once */
-    ND_FRAME_SAMPLES = 2,  /* any number */
+    ND_FRAME_SAMPLES = 2,  /* any number; of src/rspamd: vectors */
     ND_FRAME_TRAIN = 3,    /* all samples are there: fit the candidates */
     ND_FRAME_REFIT = 4,    /* the candidate won: fit it on all samples */
     /* from the child */

@@ -8,32 +8,22 @@
  */
 #include "learn/trainer.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/hash.h"
 #include "base/memory.h"
+#include "learn/child_end.h"
 #include "learn/child_messages.h"
 #include "learn/confine.h"
 #include "learn/fit.h"
-#include "learn/frame.h"
 #include "learn/samples.h"
 #include "nn/metrics.h"
 
-#define CHUNK_BYTES 65536
-#define PROGRESS_EVERY_US 100000
-
 struct worker {
     struct nd_child_settings settings;
-    struct nd_buffer incoming, outgoing;
-    size_t used; /* bytes of incoming that the last frame took */
+    struct nd_child_end end;
 
     struct nd_arena *arena; /* of the samples */
     struct nd_fit_sample *samples;
@@ -43,112 +33,12 @@ struct worker {
 
     /* progress: this fit's part of all */
     double done_before, span;
-    uint64_t counter;
-    int64_t sent_us;
-    char stage[ND_CHILD_STAGE_BYTES];
 };
 
-/* ---- the pipes ---- */
-
-static enum nd_status send_outgoing(struct worker *worker,
-                                    struct nd_error *error)
-{
-    size_t sent = 0;
-    while (sent < worker->outgoing.length) {
-        ssize_t written = write(STDOUT_FILENO, worker->outgoing.data + sent,
-                                worker->outgoing.length - sent);
-        if (written < 0 && errno != EINTR) {
-            return nd_fail_errno(error, "writing to the trainer");
-        }
-        sent += written > 0 ? (size_t)written : 0;
-    }
-    nd_buffer_clear(&worker->outgoing);
-    return ND_OK;
-}
-
-static enum nd_status read_more(struct worker *worker, struct nd_error *error)
-{
-    uint8_t *end = nd_buffer_reserve(&worker->incoming, CHUNK_BYTES);
-    ssize_t length = read(STDIN_FILENO, end, CHUNK_BYTES);
-    if (length == 0) {
-        return nd_fail(error, ND_CANCELLED, "the trainer is gone");
-    }
-    if (length < 0 && errno != EINTR) {
-        return nd_fail_errno(error, "reading from the trainer");
-    }
-    worker->incoming.length += length > 0 ? (size_t)length : 0;
-    return ND_OK;
-}
-
-/* The next frame; its data are valid until the next call. */
-static enum nd_status next_frame(struct worker *worker, struct nd_error *error,
-                                 struct nd_frame *frame_r)
-{
-    struct nd_buffer *incoming = &worker->incoming;
-    if (worker->used > 0) {
-        incoming->length -= worker->used;
-        memmove(incoming->data, incoming->data + worker->used,
-                incoming->length);
-        worker->used = 0;
-    }
-    for (;;) {
-        size_t used;
-        enum nd_status status =
-            nd_frame_parse(incoming->data, incoming->length, ND_FRAME_PARENT,
-                           error, frame_r, &used);
-        if (status == ND_OK) {
-            worker->used = used;
-        }
-        if (status != ND_NOTHING) {
-            return status;
-        }
-        status = read_more(worker, error);
-        if (status != ND_OK) {
-            return status;
-        }
-    }
-}
-
-static enum nd_status expect(struct worker *worker, enum nd_frame_type type,
-                             struct nd_error *error, struct nd_frame *frame_r)
-{
-    enum nd_status status = next_frame(worker, error, frame_r);
-    if (status == ND_OK && frame_r->type != type) {
-        return nd_fail(error, ND_DATA,
-                       "the trainer sent frame %d where %d was due",
-                       (int)frame_r->type, (int)type);
-    }
-    return status;
-}
-
-/* Names what is done from now on; the parent is told at the next progress. */
-ND_PRINTF(2, 3)
-static void set_stage(struct worker *worker, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(worker->stage, sizeof worker->stage, format, arguments);
-    va_end(arguments);
-    worker->sent_us = 0;
-}
-
-/* Tells the parent that work goes on; often enough to be seen alive, seldom
- * enough to cost nothing. False where the parent is gone. */
 static bool tell_progress(struct worker *worker, double done, double loss)
 {
-    int64_t now_us = nd_clock_monotonic_us();
-    if (worker->sent_us != 0 && now_us - worker->sent_us < PROGRESS_EVERY_US) {
-        return true;
-    }
-    worker->sent_us = now_us;
     double all = worker->done_before + worker->span * done;
-    struct nd_child_progress progress = {.counter = ++worker->counter,
-                                         .done = fmin(fmax(all, 0), 1),
-                                         .loss = loss};
-    memcpy(progress.stage, worker->stage, sizeof progress.stage);
-    nd_child_write_progress(&progress, &worker->outgoing);
-    struct nd_error ignored;
-    return send_outgoing(worker, &ignored) == ND_OK;
+    return nd_child_end_progress(&worker->end, all, loss);
 }
 
 static bool on_fit_progress(double done, double loss, const char *stage,
@@ -215,7 +105,7 @@ static enum nd_status read_samples(struct worker *worker,
     worker->arena = nd_arena_create((size_t)1 << 20);
     for (;;) {
         struct nd_frame frame;
-        enum nd_status status = next_frame(worker, error, &frame);
+        enum nd_status status = nd_child_end_next(&worker->end, error, &frame);
         if (status != ND_OK) {
             return status;
         }
@@ -360,8 +250,8 @@ static enum nd_status try_candidates(struct worker *worker,
     double best = INFINITY;
     enum nd_status status = ND_OK;
     for (uint32_t i = 0; i < settings->seeds; i++) {
-        set_stage(worker, "candidate %u of %u", (unsigned)i + 1,
-                  (unsigned)settings->seeds);
+        nd_child_end_stage(&worker->end, "candidate %u of %u", (unsigned)i + 1,
+                           (unsigned)settings->seeds);
         status = try_candidate(worker, settings->seed + i, error, trial);
         if (status != ND_OK && status != ND_DATA) {
             break;
@@ -398,13 +288,14 @@ static enum nd_status compete(struct worker *worker, struct nd_error *error,
         .log_odds = nd_calloc(worker->judged_count, sizeof(double))};
     enum nd_status status = try_candidates(worker, error, &judged);
     if (status == ND_OK) {
-        nd_child_write_judged(&judged, &worker->outgoing);
-        status = send_outgoing(worker, error);
+        nd_child_write_judged(&judged, &worker->end.outgoing);
+        status = nd_child_end_send(&worker->end, error);
     }
     free(judged.log_odds);
     struct nd_frame frame;
     if (status == ND_OK) {
-        status = expect(worker, ND_FRAME_REFIT, error, &frame);
+        status =
+            nd_child_end_expect(&worker->end, ND_FRAME_REFIT, error, &frame);
     }
     *seed_r = judged.seed;
     return status;
@@ -414,7 +305,7 @@ static enum nd_status refit(struct worker *worker, uint64_t seed,
                             struct nd_error *error)
 {
     struct nd_model *model;
-    set_stage(worker, "final");
+    nd_child_end_stage(&worker->end, "final");
     enum nd_status status = fit_without(worker, 0, seed, error, &model);
     if (status != ND_OK) {
         return status;
@@ -422,31 +313,23 @@ static enum nd_status refit(struct worker *worker, uint64_t seed,
     /* Names and key are the parent's to add. */
     model->has_key = false;
     model->registry_length = model->names != NULL ? model->registry_length : 0;
-    size_t start = nd_frame_begin(&worker->outgoing, ND_FRAME_MODEL);
-    nd_model_write(model, NULL, &worker->outgoing);
-    nd_frame_end(&worker->outgoing, start);
+    size_t start = nd_frame_begin(&worker->end.outgoing, ND_FRAME_MODEL);
+    nd_model_write(model, NULL, &worker->end.outgoing);
+    nd_frame_end(&worker->end.outgoing, start);
     nd_model_destroy(&model);
-    return send_outgoing(worker, error);
+    return nd_child_end_send(&worker->end, error);
 }
 
 /* ---- the whole ---- */
 
 static enum nd_status prepare(struct worker *worker, struct nd_error *error)
 {
-    const char *parent = getenv("NEURALD_PARENT");
-    enum nd_status status =
-        nd_confine_begin(parent != NULL ? strtol(parent, NULL, 10) : 0, error);
-    if (status == ND_OK) {
-        status = nd_hash_init(error);
-    }
     struct nd_frame frame;
-    if (status == ND_OK) {
-        status = expect(worker, ND_FRAME_SETTINGS, error, &frame);
-    }
+    const struct nd_child_settings *settings = &worker->settings;
+    enum nd_status status = nd_child_end_begin(&worker->end, error, &frame);
     if (status == ND_OK) {
         status = nd_child_read_settings(&frame, error, &worker->settings);
     }
-    const struct nd_child_settings *settings = &worker->settings;
     if (status == ND_OK) {
         status =
             nd_confine_limits(settings->memory_bytes, settings->cpu_seconds,
@@ -458,7 +341,7 @@ static enum nd_status prepare(struct worker *worker, struct nd_error *error)
 static enum nd_status work(struct worker *worker, struct nd_error *error)
 {
     uint64_t seed;
-    (void)snprintf(worker->stage, sizeof worker->stage, "samples");
+    nd_child_end_stage(&worker->end, "samples");
     enum nd_status status = read_samples(worker, error);
     if (status != ND_OK) {
         return status;
@@ -477,11 +360,5 @@ int nd_trainer_child_main(void)
     if (status == ND_OK) {
         status = work(worker, &error);
     }
-    if (status != ND_OK) {
-        nd_buffer_clear(&worker->outgoing);
-        nd_child_write_failure(status, error.text, &worker->outgoing);
-        (void)send_outgoing(worker, &error);
-    }
-    /* No destructors: they would run under the filter, and nothing is owed. */
-    _exit(status == ND_OK ? 0 : 1);
+    nd_child_end_finish(&worker->end, status, &error);
 }

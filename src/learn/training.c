@@ -15,9 +15,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "learn/trainer.h"
 #include "learn/training.h"
-
-#define TICK_MS 100
 
 /* ---- progress ---- */
 
@@ -54,45 +53,20 @@ enum nd_status nd_training_tell(struct nd_training *training,
 
 /* ---- the conversation with the child ---- */
 
-static void take_progress(struct nd_training *training,
-                          const struct nd_child_progress *progress)
+/* Tells, and renews the lease where there is progress. */
+static enum nd_status listen(const struct nd_child_progress *progress,
+                             void *context, struct nd_error *error)
 {
-    training->done = 0.1 + 0.85 * progress->done;
-    training->loss = progress->loss;
-    memcpy(training->child_stage, progress->stage, sizeof progress->stage);
-    training->stage = training->child_stage;
-}
-
-/* Waits for a frame of a type, telling and renewing on the way. */
-static enum nd_status await(struct nd_training *training,
-                            enum nd_frame_type type, struct nd_error *error,
-                            struct nd_frame *frame_r)
-{
-    for (;;) {
-        struct nd_child_progress progress;
-        enum nd_status status = nd_child_receive(training->child, TICK_MS,
-                                                 error, frame_r, &progress);
-        if (status == ND_OK) {
-            if (frame_r->type == ND_FRAME_PROGRESS) {
-                take_progress(training, &progress);
-            }
-            status = nd_training_advance(training, error);
-        }
-        if (status == ND_OK && frame_r->type == type) {
-            return ND_OK;
-        }
-        if (status == ND_OK && frame_r->type != ND_FRAME_PROGRESS) {
-            return nd_fail(error, ND_DATA,
-                           "the trainer child sent frame %d where %d was due",
-                           (int)frame_r->type, (int)type);
-        }
-        if (status == ND_OK || status == ND_NOTHING) {
-            status = nd_training_tell(training, error);
-        }
-        if (status != ND_OK) {
-            return status;
-        }
+    struct nd_training *training = context;
+    enum nd_status status = ND_OK;
+    if (progress != NULL) {
+        training->done = 0.1 + 0.85 * progress->done;
+        training->loss = progress->loss;
+        memcpy(training->child_stage, progress->stage, sizeof progress->stage);
+        training->stage = training->child_stage;
+        status = nd_training_advance(training, error);
     }
+    return status == ND_OK ? nd_training_tell(training, error) : status;
 }
 
 static void judge(struct nd_training *training,
@@ -118,7 +92,8 @@ static enum nd_status converse(struct nd_training *training,
 {
     struct nd_frame frame;
     struct nd_child_judged judged;
-    enum nd_status status = await(training, ND_FRAME_JUDGED, error, &frame);
+    enum nd_status status =
+        nd_child_await(training->child, ND_FRAME_JUDGED, error, &frame);
     if (status == ND_OK) {
         status = nd_child_read_judged(&frame, training->judged_count, error,
                                       &judged);
@@ -136,8 +111,9 @@ static enum nd_status converse(struct nd_training *training,
     nd_frame_end(&buffer, start);
     status = nd_child_send(training->child, &buffer, error);
     nd_buffer_free(&buffer);
-    return status == ND_OK ? await(training, ND_FRAME_MODEL, error, model_r)
-                           : status;
+    return status == ND_OK
+               ? nd_child_await(training->child, ND_FRAME_MODEL, error, model_r)
+               : status;
 }
 
 static enum nd_status run(struct nd_training *training, struct nd_error *error)
@@ -148,9 +124,11 @@ static enum nd_status run(struct nd_training *training, struct nd_error *error)
     struct nd_frame model;
     enum nd_status status = nd_training_prepare(training, error);
     if (status == ND_OK) {
-        status = nd_child_start(&limits, error, &training->child);
+        status = nd_child_start(&limits, ND_TRAINER_ARGUMENT, error,
+                                &training->child);
     }
     if (status == ND_OK) {
+        nd_child_listen(training->child, listen, training);
         training->engine->stage = ND_STAGE_TRAINING;
         status = nd_training_send_samples(training, error);
     }

@@ -43,7 +43,7 @@ struct training {
     double *log_odds; /* of each vector, by the network that has not seen it,
                          calibrated */
     struct nd_line lines[PARTS];
-    uint64_t seed;
+    const struct nd_rspamd_train_options *options;
 };
 
 /* ---- parts ---- */
@@ -98,11 +98,25 @@ static enum nd_status fill_set(struct training *training,
     return status;
 }
 
-static enum nd_status train_network(struct training *training,
-                                    const struct nd_dataset *set, uint64_t seed,
-                                    struct nd_error *error,
-                                    struct nd_network **network_r)
+/* A network of the four at work, for its progress. */
+struct stage {
+    const struct nd_rspamd_train_options *options;
+    uint8_t part;
+};
+
+static bool tell(const struct nd_train_progress *progress, void *context)
 {
+    const struct stage *stage = context;
+    return stage->options->progress == NULL ||
+           stage->options->progress((stage->part + progress->done) / PARTS,
+                                    progress->loss, stage->options->context);
+}
+
+static enum nd_status train_network(struct training *training, uint8_t part,
+                                    const struct nd_dataset *set, uint64_t seed,
+                                    struct nd_error *error)
+{
+    struct stage stage = {training->options, part};
     struct nd_network *network = NULL;
     struct nd_train_report report;
     struct nd_train_options options;
@@ -115,11 +129,13 @@ static enum nd_status train_network(struct training *training,
     options.weight_decay = 0; /* vectors to come are like these */
     options.patience = 0;
     options.seed = seed;
+    options.callback = tell;
+    options.context = &stage;
     enum nd_status status = nd_network_create(&shape, seed, error, &network);
     if (status == ND_OK)
         status = nd_train(network, set, NULL, &options, error, &report);
     if (status == ND_OK)
-        *network_r = network;
+        training->networks[part] = network;
     else
         nd_network_destroy(&network);
     return status;
@@ -193,9 +209,8 @@ static enum nd_status train_part(struct training *training, uint8_t part,
                                  struct nd_error *error)
 {
     for (uint64_t attempt = 0; attempt < TRIES; attempt++) {
-        uint64_t seed = training->seed + part + attempt * PARTS;
-        enum nd_status status = train_network(training, set, seed, error,
-                                              &training->networks[part]);
+        uint64_t seed = training->options->seed + part + attempt * PARTS;
+        enum nd_status status = train_network(training, part, set, seed, error);
         if (status == ND_OK && calibrate_part(training, part))
             return ND_OK;
         nd_network_destroy(&training->networks[part]);
@@ -232,7 +247,8 @@ static void work_all(struct worker workers[PARTS])
 {
     (void)
         nd_kernel_name(); /* chosen at the first call, so before the threads */
-    for (size_t part = 1; part < PARTS; part++)
+    bool alone = workers[0].training->options->progress != NULL;
+    for (size_t part = 1; part < PARTS && !alone; part++)
         workers[part].started = pthread_create(&workers[part].thread, NULL,
                                                work, &workers[part]) == 0;
     for (size_t part = 0; part < PARTS; part++)
@@ -327,25 +343,35 @@ static void training_free(struct training *training)
     free(training->log_odds);
 }
 
-enum nd_status nd_rspamd_train(const struct nd_vectors *vectors, uint64_t seed,
-                               struct nd_error *error,
-                               struct nd_rspamd_training *training_r)
+enum nd_status nd_rspamd_check_enough(const struct nd_vectors *vectors,
+                                      struct nd_error *error)
 {
-    int64_t began = nd_clock_monotonic_us();
     size_t spam = nd_vectors_of(vectors, 1), ham = vectors->count - spam;
     if (spam < ND_RSPAMD_MIN_TRAIN || ham < ND_RSPAMD_MIN_TRAIN)
         return nd_fail(error, ND_NOTHING,
                        "%zu vectors of spam and %zu of ham are too few to "
                        "train on; %d of each are the least",
                        spam, ham, ND_RSPAMD_MIN_TRAIN);
-    struct training training = {.vectors = vectors, .seed = seed};
+    return ND_OK;
+}
+
+enum nd_status nd_rspamd_train(const struct nd_vectors *vectors,
+                               const struct nd_rspamd_train_options *options,
+                               struct nd_error *error,
+                               struct nd_rspamd_training *training_r)
+{
+    int64_t began = nd_clock_monotonic_us();
+    struct training training = {.vectors = vectors, .options = options};
     struct nd_rspamd_training result = {0};
+    enum nd_status status = nd_rspamd_check_enough(vectors, error);
+    if (status != ND_OK)
+        return status;
     training.parts = nd_calloc(vectors->count, 1);
     training.log_odds = nd_calloc(vectors->count, sizeof(double));
     result.held_scores = nd_calloc(vectors->count, sizeof(double));
     nd_encoding_plan(vectors, &training.encoding);
     divide(&training);
-    enum nd_status status = train_all(&training, error);
+    status = train_all(&training, error);
     if (status == ND_OK)
         status = finish(&training, error, &result);
     training_free(&training);

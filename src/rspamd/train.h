@@ -5,6 +5,7 @@
 #ifndef ND_RSPAMD_TRAIN_H
 #define ND_RSPAMD_TRAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -35,11 +36,25 @@ struct nd_rspamd_training {
     double seconds;
 };
 
-/* Trains on vectors from seed. ND_NOTHING where a class has too few vectors, or
- * where nothing could be learned from them. *training_r is freed with
+struct nd_rspamd_train_options {
+    uint64_t seed;
+    /* Told, about every 200 ms, how much of all is done (0 to 1) and the
+     * training loss; false ends it, ND_CANCELLED. With one all work is done in
+     * the calling thread, without one in a few of its own. May be NULL. */
+    bool (*progress)(double done, double loss, void *context);
+    void *context;
+};
+
+/* ND_NOTHING where a class has fewer than ND_RSPAMD_MIN_TRAIN vectors. */
+enum nd_status nd_rspamd_check_enough(const struct nd_vectors *vectors,
+                                      struct nd_error *error) ND_MUST_CHECK;
+
+/* Trains on vectors. ND_NOTHING where a class has too few of them, or where
+ * nothing could be learned from them. *training_r is freed with
  * nd_rspamd_training_free. */
 enum nd_status nd_rspamd_train(
-    const struct nd_vectors *vectors, uint64_t seed, struct nd_error *error,
+    const struct nd_vectors *vectors,
+    const struct nd_rspamd_train_options *options, struct nd_error *error,
     struct nd_rspamd_training *training_r) ND_MUST_CHECK;
 void nd_rspamd_training_free(struct nd_rspamd_training *training);
 

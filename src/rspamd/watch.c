@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "learn/due.h"
@@ -68,10 +69,17 @@ void nd_rspamd_watch_destroy(struct nd_rspamd_watch **watch)
     *watch = NULL;
 }
 
+void nd_rspamd_watch_ask(struct nd_rspamd_watch *watch,
+                         bool (*goes_on)(void *context), void *context)
+{
+    watch->goes_on = goes_on;
+    watch->context = context;
+}
+
 const char *nd_rspamd_outcome_name(enum nd_rspamd_outcome outcome)
 {
     static const char *const names[] = {"waiting", "published", "rejected",
-                                        "left", "busy"};
+                                        "left",    "busy",      "failed"};
     return names[outcome];
 }
 
@@ -301,6 +309,7 @@ static enum nd_status take_lease(struct nd_rspamd_look *look,
     if (status == ND_BUSY)
         return nd_rspamd_end(look, ND_RSPAMD_BUSY, "%s", why.text);
     look->leased = status == ND_OK;
+    look->renewed_us = nd_clock_monotonic_us();
     return status == ND_OK ? ND_OK : nd_fail(error, status, "%s", why.text);
 }
 

@@ -26,12 +26,18 @@ enum nd_status nd_rspamd_watch_create(
     struct nd_rspamd_watch **watch_r) ND_MUST_CHECK;
 void nd_rspamd_watch_destroy(struct nd_rspamd_watch **watch);
 
+/* Asks goes_on each 100 ms of a training from now on; false ends it, with its
+ * child, and the look's outcome is "waiting". */
+void nd_rspamd_watch_ask(struct nd_rspamd_watch *watch,
+                         bool (*goes_on)(void *context), void *context);
+
 enum nd_rspamd_outcome {
     ND_RSPAMD_WAITING,   /* no training is due */
     ND_RSPAMD_PUBLISHED, /* a new network is live */
     ND_RSPAMD_REJECTED,  /* a network was trained, and was worse */
     ND_RSPAMD_LEFT,      /* there is something that we leave alone */
     ND_RSPAMD_BUSY,      /* another trains */
+    ND_RSPAMD_FAILED,    /* a training failed; the journal has it, too */
 };
 /* "waiting", "published", ...; static. */
 const char *nd_rspamd_outcome_name(enum nd_rspamd_outcome outcome);

@@ -15,6 +15,8 @@ struct nd_rspamd_watch {
     struct nd_rspamd_remote *remote;
     uint8_t nonce[ND_NONCE_BYTES];
     char holder[ND_HOLDER_BYTES];
+    bool (*goes_on)(void *context); /* NULL: always */
+    void *context;
 };
 
 /* What one look works with. */
@@ -36,6 +38,8 @@ struct nd_rspamd_look {
     struct nd_rspamd_training training;
     struct nd_lease lease;
     bool leased;
+    uint64_t progress;  /* counted up */
+    int64_t renewed_us; /* the lease; monotonic */
 };
 
 /* Ends the look early with an outcome and why; answers ND_CANCELLED, which says

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "rspamd/child.h"
 #include "rspamd/watch_private.h"
 
 #define LEAST_STALE_S 10
@@ -19,13 +21,42 @@
 
 /* ---- training and judging ---- */
 
+/* The training goes on: so does the lease, unless we are to stop, or another
+ * has it. A store that is away may be back in time. */
+static enum nd_status tick(bool went_on, void *context, struct nd_error *error)
+{
+    struct nd_rspamd_look *look = context;
+    struct nd_rspamd_watch *watch = look->watch;
+    int64_t now_us = nd_clock_monotonic_us();
+    if (watch->goes_on != NULL && !watch->goes_on(watch->context))
+        return nd_fail(error, ND_CANCELLED, "the training was stopped");
+    look->progress += went_on;
+    if (!went_on || now_us - look->renewed_us < watch->rule->lease_ms * 250)
+        return ND_OK;
+    enum nd_status status =
+        nd_store_lease_renew(watch->store, &watch->scope, &look->lease,
+                             look->progress, watch->rule->lease_ms, error);
+    if (status == ND_OK)
+        look->renewed_us = now_us;
+    look->leased = status != ND_LOST;
+    return look->leased ? ND_OK : status;
+}
+
 static enum nd_status train(struct nd_rspamd_look *look, struct nd_error *error)
 {
-    uint64_t seed = look->watch->rule->seed;
-    if (seed == 0)
-        nd_random_system(&seed, sizeof(seed));
+    const struct nd_rule *rule = look->watch->rule;
+    struct nd_rspamd_child_options options = {
+        .seed = rule->seed,
+        .time_ms = rule->train_time_ms,
+        .idle_ms = rule->lease_ms / 2,
+        .memory_bytes = (uint64_t)rule->train_memory_bytes,
+        .nice = rule->train_nice,
+        .tick = tick,
+        .context = look};
+    if (options.seed == 0)
+        nd_random_system(&options.seed, sizeof(options.seed));
     enum nd_status status =
-        nd_rspamd_train(&look->vectors, seed, error, &look->training);
+        nd_rspamd_train_apart(&look->vectors, &options, error, &look->training);
     if (status == ND_OK) {
         look->report->trained = true;
         look->report->held_out = look->training.figures;
@@ -233,11 +264,11 @@ static enum nd_status decide(struct nd_rspamd_look *look,
     return finish(look, ND_DECISION_REJECTED, error);
 }
 
-/* Nothing could be learned: the journal says so, and the next attempt waits. */
+/* No network, whyever: the journal says so, and the next attempt waits. */
 static enum nd_status give_up(struct nd_rspamd_look *look, const char *why,
                               struct nd_error *error)
 {
-    enum nd_status ended = nd_rspamd_end(look, ND_RSPAMD_REJECTED, "%s", why);
+    enum nd_status ended = nd_rspamd_end(look, ND_RSPAMD_FAILED, "%s", why);
     enum nd_status status = finish(look, ND_DECISION_FAILED, error);
     return status == ND_OK ? ended : status;
 }
@@ -247,10 +278,12 @@ enum nd_status nd_rspamd_train_and_decide(struct nd_rspamd_look *look,
 {
     struct nd_error why = {{0}};
     enum nd_status status = train(look, &why);
-    if (status == ND_NOTHING)
-        return give_up(look, why.text, error);
+    if (status == ND_CANCELLED)
+        return nd_rspamd_end(look, ND_RSPAMD_WAITING, "%s", why.text);
+    if (status == ND_LOST)
+        return nd_rspamd_end(look, ND_RSPAMD_BUSY, "%s", why.text);
     if (status != ND_OK)
-        return nd_fail(error, status, "%s", why.text);
+        return give_up(look, why.text, error);
     status = judge(look, error);
     if (status == ND_OK)
         status = decide(look, error);

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "rspamd/watch.h"
 
-#define JOIN_SECONDS 1
+#define JOIN_SECONDS 2 /* a child that trains takes half a second to end */
 
 struct nd_rspamd_trainer {
     pthread_t thread;
@@ -59,6 +59,15 @@ static void destroy(struct nd_rspamd_trainer *trainer)
     free(trainer);
 }
 
+static bool goes_on(void *context)
+{
+    struct nd_rspamd_trainer *trainer = context;
+    (void)pthread_mutex_lock(&trainer->lock);
+    bool stopping = trainer->stopping;
+    (void)pthread_mutex_unlock(&trainer->lock);
+    return !stopping;
+}
+
 static void look(struct nd_rspamd_trainer *trainer, size_t index)
 {
     struct nd_error error = {""};
@@ -72,6 +81,9 @@ static void look(struct nd_rspamd_trainer *trainer, size_t index)
     if (status == ND_OK && trainer->watches[index] == NULL) {
         status = nd_rspamd_watch_create(trainer->store, &trainer->rules[index],
                                         &error, &trainer->watches[index]);
+        if (status == ND_OK) {
+            nd_rspamd_watch_ask(trainer->watches[index], goes_on, trainer);
+        }
     }
     if (status == ND_OK) {
         status = nd_rspamd_watch_look(trainer->watches[index], false, &error,
@@ -82,9 +94,11 @@ static void look(struct nd_rspamd_trainer *trainer, size_t index)
                nd_status_name(status), error.text);
         return;
     }
-    bool quiet = report.outcome == ND_RSPAMD_WAITING;
-    nd_log(quiet ? ND_LOG_DEBUG : ND_LOG_INFO,
-           "rspamd rule=%s outcome=%s version=%llu stored=%llu %s", name,
+    enum nd_log_level level = report.outcome == ND_RSPAMD_WAITING ? ND_LOG_DEBUG
+                              : report.outcome == ND_RSPAMD_FAILED
+                                  ? ND_LOG_WARNING
+                                  : ND_LOG_INFO;
+    nd_log(level, "rspamd rule=%s outcome=%s version=%llu stored=%llu %s", name,
            nd_rspamd_outcome_name(report.outcome),
            (unsigned long long)report.version,
            (unsigned long long)report.collected.stored, report.text);
@@ -113,19 +127,11 @@ static bool rest(struct nd_rspamd_trainer *trainer)
     return stopping;
 }
 
-static bool is_stopping(struct nd_rspamd_trainer *trainer)
-{
-    (void)pthread_mutex_lock(&trainer->lock);
-    bool stopping = trainer->stopping;
-    (void)pthread_mutex_unlock(&trainer->lock);
-    return stopping;
-}
-
 static void *watch_all(void *context)
 {
     struct nd_rspamd_trainer *trainer = context;
     do {
-        for (size_t i = 0; i < trainer->count && !is_stopping(trainer); i++) {
+        for (size_t i = 0; i < trainer->count && goes_on(trainer); i++) {
             look(trainer, i);
         }
     } while (!rest(trainer));

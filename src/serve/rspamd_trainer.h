@@ -28,8 +28,9 @@ enum nd_status nd_rspamd_trainer_start(
     const struct nd_rspamd_trainer_options *options, struct nd_error *error,
     struct nd_rspamd_trainer **trainer_r) ND_MUST_CHECK;
 
-/* Stops it in at most 1 s: a look that takes longer, because its Redis hangs,
- * is left behind to end by itself. NULL and a pointer to NULL are accepted. */
+/* Stops it in at most 2 s, and a training that is under way: a look that takes
+ * longer, because its Redis hangs, is left behind to end by itself. NULL and a
+ * pointer to NULL are accepted. */
 void nd_rspamd_trainer_stop(struct nd_rspamd_trainer **trainer);
 
 #endif

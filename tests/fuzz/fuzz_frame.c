@@ -14,6 +14,7 @@
 #include "learn/child_messages.h"
 #include "learn/frame.h"
 #include "learn/samples.h"
+#include "rspamd/child_messages.h"
 
 static void require(bool holds)
 {
@@ -60,6 +61,27 @@ static void try_settings(const struct nd_frame *frame)
     }
 }
 
+/* The same bytes as what a training for rspamd sends, and is answered. */
+static void try_rspamd(const struct nd_frame *frame)
+{
+    struct nd_rspamd_child_settings settings;
+    struct nd_vectors vectors = {0};
+    struct nd_kann *kann = NULL;
+    double thresholds[2];
+    if (nd_rspamd_read_settings(frame, NULL, &settings) == ND_OK)
+        require(settings.width >= 1 && settings.width <= ND_VECTORS_MAX_WIDTH &&
+                settings.count <= ND_CHILD_MAX_SAMPLES);
+    if (nd_rspamd_read_vectors(frame, 3, 5, NULL, &vectors) == ND_OK)
+        require(vectors.count <= 5 &&
+                vectors.count * (1 + 3 * sizeof(float)) == frame->length);
+    for (size_t i = 0; i < vectors.count * 3; i++)
+        require(isfinite(vectors.values[i]));
+    nd_vectors_free(&vectors);
+    if (nd_rspamd_read_model(frame, 3, NULL, &kann, thresholds) == ND_OK)
+        require(fabs(thresholds[0]) <= 1 && nd_kann_inputs(kann) == 3);
+    nd_kann_destroy(&kann);
+}
+
 static void try_answer(const struct nd_frame *frame)
 {
     struct nd_child_progress progress;
@@ -94,6 +116,7 @@ static void try_stream(const uint8_t *data, size_t length,
         }
         require(used == frame.length + ND_FRAME_HEADER_BYTES);
         require(used <= length);
+        try_rspamd(&frame);
         if (writer == ND_FRAME_CHILD) {
             try_answer(&frame);
         } else if (frame.type == ND_FRAME_SETTINGS) {

@@ -2,7 +2,10 @@
 """The trainer for rspamd's own network, on a Redis that holds what rspamd
 leaves there: profile, vectors, network. A real rspamd is in test_rspamd.py."""
 import json
+import os
+import pathlib
 import random
+import re
 import signal
 import subprocess
 import time
@@ -385,3 +388,76 @@ def test_the_daemon_watches_too_and_stops_in_time(place, vectors):
         daemon.wait()
     log = daemon.stderr.read().decode()
     assert "rspamd rule=rspamd outcome=published version=1" in log
+
+
+# ---- the trainer's child ----
+
+def training_child(daemon):
+    """The process that trains, once it has confined itself, and stops it."""
+    def found():
+        for task in pathlib.Path(f"/proc/{daemon.pid}/task").iterdir():
+            for number in (task / "children").read_text().split():
+                child = pathlib.Path("/proc", number)
+                if b"--rspamd-trainer-child" not in (
+                        child / "cmdline").read_bytes():
+                    continue
+                if "Seccomp:\t2" in (child / "status").read_text():
+                    os.kill(int(number), signal.SIGSTOP)
+                    return int(number)
+        return None
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if number := found():
+                return number
+        except OSError:
+            pass
+        time.sleep(0.002)
+    raise AssertionError("no child trained")
+
+
+@pytest.fixture
+def training_daemon(place, vectors):
+    """A daemon that trains on so much that it can be seen at it."""
+    text = place.config.read_text().replace("seed = 1",
+                                            "seed = 1\n watch_interval = 1s")
+    place.config.write_text(text)
+    place.add_profile(0)
+    place.add_vectors(0, vectors)
+    daemon = place.neurald.start(
+        "--config", place.config, "serve", "--listen",
+        f"127.0.0.1:{free_port()}", stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE)
+    yield daemon
+    daemon.kill()
+    daemon.wait()
+
+
+def test_the_daemon_trains_in_a_confined_child_that_may_die(place,
+                                                            training_daemon):
+    child = training_child(training_daemon)
+    status = pathlib.Path(f"/proc/{child}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    assert len(os.listdir(f"/proc/{child}/fd")) == 3
+    limits = pathlib.Path(f"/proc/{child}/limits").read_text()
+    assert re.search(r"Max data size +2147483648", limits)
+    assert re.search(r"Max cpu time +1800", limits)
+    os.kill(child, signal.SIGKILL)
+    # The failure is recorded, and the next look tries again.
+    wait_for(lambda: place.live_version() == 1, "the network", 60)
+    training_daemon.terminate()
+    log = training_daemon.communicate(timeout=20)[1].decode()
+    assert re.search("warning.*rule=rspamd outcome=failed.*signal 9", log), log
+    assert "outcome=published version=1" in log
+
+
+def test_the_daemon_stops_in_mid_training(place, training_daemon):
+    child = training_child(training_daemon)
+    began = time.monotonic()
+    training_daemon.terminate()
+    assert training_daemon.wait(20) == 0
+    assert time.monotonic() - began < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert place.live_version() == 0
+    assert place.sync()["outcome"] == "published"  # no lease is left

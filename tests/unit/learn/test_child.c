@@ -98,7 +98,8 @@ static void the_real_child_judges_and_trains(void **state)
     struct nd_error error = {""};
     struct nd_buffer frames = {0};
     misbehave_like(NULL);
-    assert_int_equal(nd_child_start(&patient, &error, &child), ND_OK);
+    assert_int_equal(
+        nd_child_start(&patient, ND_TRAINER_ARGUMENT, &error, &child), ND_OK);
     write_set(&frames, 100);
     assert_int_equal(nd_child_send(child, &frames, &error), ND_OK);
     struct nd_frame frame;
@@ -140,7 +141,8 @@ static void assert_ends(const char *manner, enum nd_status expected,
     struct nd_frame frame;
     misbehave_like(manner);
     int64_t begun_us = nd_clock_monotonic_us();
-    assert_int_equal(nd_child_start(&strict, &error, &child), ND_OK);
+    assert_int_equal(
+        nd_child_start(&strict, ND_TRAINER_ARGUMENT, &error, &child), ND_OK);
     write_set(&frames, 4000);
     enum nd_status status = nd_child_send(child, &frames, &error);
     if (status == ND_OK) {
@@ -229,7 +231,8 @@ static void a_program_that_does_not_exist_is_an_error(void **state)
     struct nd_child *child;
     struct nd_error error = {""};
     nd_trainer_set_command("/nonexistent/program", argv);
-    assert_int_equal(nd_child_start(&patient, &error, &child), ND_OS);
+    assert_int_equal(
+        nd_child_start(&patient, ND_TRAINER_ARGUMENT, &error, &child), ND_OS);
     assert_non_null(strstr(error.text, "/nonexistent/program"));
     assert_no_child_is_left();
     misbehave_like(NULL);
@@ -242,7 +245,8 @@ static void rubbish_as_a_sample_ends_the_real_child_with_a_reason(void **state)
     struct nd_buffer frames = {0};
     struct nd_frame frame;
     misbehave_like(NULL);
-    assert_int_equal(nd_child_start(&patient, &error, &child), ND_OK);
+    assert_int_equal(
+        nd_child_start(&patient, ND_TRAINER_ARGUMENT, &error, &child), ND_OK);
     write_set(&frames, 10);
     for (size_t i = 100; i < frames.length - 20; i++) {
         frames.data[i] = 0xff;
@@ -268,7 +272,8 @@ static void too_little_memory_ends_the_child_and_not_the_parent(void **state)
     struct nd_buffer frames = {0}, small = {0};
     struct nd_frame frame;
     misbehave_like(NULL);
-    assert_int_equal(nd_child_start(&patient, &error, &child), ND_OK);
+    assert_int_equal(
+        nd_child_start(&patient, ND_TRAINER_ARGUMENT, &error, &child), ND_OK);
     struct nd_child_settings settings = {.sample_count = ND_CHILD_MAX_SAMPLES,
                                          .families = 1,
                                          .registry_length = 1 << 20,
@@ -295,7 +300,8 @@ static void the_child_gets_no_secret_from_the_environment(void **state)
     char path[64], contents[8192];
     misbehave_like("no reading");
     assert_int_equal(setenv("NEURALD_TEST_PASSWORD", "hunter2", 1), 0);
-    assert_int_equal(nd_child_start(&patient, &error, &child), ND_OK);
+    assert_int_equal(
+        nd_child_start(&patient, ND_TRAINER_ARGUMENT, &error, &child), ND_OK);
     (void)snprintf(path, sizeof path, "/proc/%ld/environ",
                    nd_child_process(child));
     size_t length = 0;

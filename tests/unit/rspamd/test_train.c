@@ -18,7 +18,8 @@ static struct nd_rspamd_training trained(const struct nd_vectors *vectors,
 {
     struct nd_rspamd_training training;
     struct nd_error error = {{0}};
-    if (nd_rspamd_train(vectors, seed, &error, &training) != ND_OK)
+    struct nd_rspamd_train_options options = {.seed = seed};
+    if (nd_rspamd_train(vectors, &options, &error, &training) != ND_OK)
         fail_msg("%s", error.text);
     return training;
 }
@@ -108,7 +109,8 @@ static void refused(struct nd_vectors vectors, const char *word)
 {
     struct nd_rspamd_training training;
     struct nd_error error = {{0}};
-    assert_int_equal(nd_rspamd_train(&vectors, 1, &error, &training),
+    struct nd_rspamd_train_options options = {.seed = 1};
+    assert_int_equal(nd_rspamd_train(&vectors, &options, &error, &training),
                      ND_NOTHING);
     if (strstr(error.text, word) == NULL)
         fail_msg("no %s in: %s", word, error.text);
