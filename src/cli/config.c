@@ -19,6 +19,7 @@
 #include "cli/config_keys.h"
 
 #define MAX_FILE_BYTES (1U << 20)
+#define PIECE_BYTES ((size_t)16 << 10)
 
 /* libconfuse takes the end of the file for the end of any section. A last key
  * of ours behind the file's text is unknown in a section left open. */
@@ -355,20 +356,23 @@ static enum nd_status read_stream(const char *path, FILE *file,
         return nd_fail(error, ND_CONFIG,
                        "%s is a folder; a configuration file is wanted", path);
     }
-    uint8_t *room = nd_buffer_reserve(text, MAX_FILE_BYTES + 1);
-    size_t length = fread(room, 1, MAX_FILE_BYTES + 1, file);
+    size_t got;
+    do {
+        uint8_t *place = nd_buffer_reserve(text, PIECE_BYTES);
+        got = fread(place, 1, PIECE_BYTES, file);
+        text->length += got;
+    } while (got == PIECE_BYTES && text->length <= MAX_FILE_BYTES);
     if (ferror(file)) {
         return nd_fail_errno(error, "cannot read configuration %s", path);
     }
-    if (length > MAX_FILE_BYTES) {
+    if (text->length > MAX_FILE_BYTES) {
         return nd_fail(error, ND_CONFIG, "%s is larger than %u bytes", path,
                        MAX_FILE_BYTES);
     }
-    if (memchr(room, '\0', length) != NULL) {
+    if (text->length > 0 && memchr(text->data, '\0', text->length) != NULL) {
         return nd_fail(error, ND_CONFIG,
                        "%s holds a NUL byte; it is no configuration", path);
     }
-    text->length += length;
     nd_buffer_append_text(text, "\n" END_KEY " = 1\n");
     return ND_OK;
 }

@@ -441,6 +441,35 @@ static void an_empty_file_is_the_default(void **state)
     nd_config_destroy(&config);
 }
 
+/* Comments of that many bytes, and a key behind them. */
+static char *key_behind(size_t length)
+{
+    char *text = nd_calloc(length + 64, 1);
+    for (size_t i = 0; i < length; i++) {
+        text[i] = i % 64 == 0 ? '#' : i % 64 == 63 ? '\n' : 'x';
+    }
+    strcat(text, "\nrule last {\n}\n");
+    return text;
+}
+
+static void a_long_file_is_read_to_its_end_and_a_larger_one_refused(
+    void **state)
+{
+    struct nd_config *config = NULL;
+    (void)state;
+    for (size_t length = 16320; length <= 16384 * 9; length += 16384) {
+        char *text = key_behind(length);
+        config = loaded(text);
+        assert_string_equal(config->rules[0].name, "last");
+        nd_config_destroy(&config);
+        free(text);
+    }
+    char *text = key_behind((size_t)1 << 20);
+    assert_int_equal(load(text, &config), ND_CONFIG);
+    assert_non_null(strstr(error.text, "larger than 1048576 bytes"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +488,8 @@ int main(void)
         cmocka_unit_test(broken_syntax_is_an_error),
         cmocka_unit_test(files_that_are_none_are_errors),
         cmocka_unit_test(an_empty_file_is_the_default),
+        cmocka_unit_test(
+            a_long_file_is_read_to_its_end_and_a_larger_one_refused),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
