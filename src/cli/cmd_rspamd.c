@@ -203,7 +203,8 @@ const struct nd_command nd_command_rspamd = {
         "JSON: sync and watch give an object a look: rule, outcome (waiting, "
         "published, rejected, left, busy, failed), text, version, stored, "
         "known, "
-        "refused, and of a training seconds, auc, recall, live_auc, "
+        "refused, malformed, other_length, and of a training seconds, auc, "
+        "recall, live_auc, "
         "live_recall, loss_difference; train gives spam, ham, "
         "seconds, auc, recall, log_loss, "
         "spam_threshold, ham_threshold.\n",

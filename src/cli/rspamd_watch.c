@@ -99,11 +99,14 @@ static enum nd_status open_watches(struct watches *watches)
 static void tell_text(const struct nd_rule *rule,
                       const struct nd_rspamd_report *report)
 {
-    printf("%s: %s: %s; %llu vectors stored, %llu known, %llu refused\n",
+    printf("%s: %s: %s; %llu vectors stored, %llu known, %llu refused, %llu "
+           "malformed, %llu of another length\n",
            rule->name, nd_rspamd_outcome_name(report->outcome), report->text,
            (unsigned long long)report->collected.stored,
            (unsigned long long)report->collected.known,
-           (unsigned long long)report->collected.refused);
+           (unsigned long long)report->collected.refused,
+           (unsigned long long)report->collected.malformed,
+           (unsigned long long)report->collected.other_length);
     if (report->trained) {
         printf("%s: trained on %zu spam and %zu ham in %.2f s, held out: AUC "
                "%.4f, recall %.3f\n",
@@ -132,6 +135,8 @@ static enum nd_status tell_json(struct nd_cli *cli, const struct nd_rule *rule,
     nd_json_unsigned(&json, "stored", report->collected.stored);
     nd_json_unsigned(&json, "known", report->collected.known);
     nd_json_unsigned(&json, "refused", report->collected.refused);
+    nd_json_unsigned(&json, "malformed", report->collected.malformed);
+    nd_json_unsigned(&json, "other_length", report->collected.other_length);
     if (report->trained) {
         nd_json_number(&json, "seconds", report->seconds);
         nd_json_number(&json, "auc", report->held_out.auc);

@@ -15,11 +15,22 @@
 
 #define BATCH 256
 #define PIECE 512
+/* Vectors that wait until the length of most is known, and their bytes. */
+#define MOST_WAITING 1024
+#define MOST_WAITING_BYTES ((size_t)8 << 20)
 #define FAMILY                                                    \
     0 /* the only one: nothing but src/rspamd reads these samples \
        */
 #define NAME_PREFIX "rspamd:"
 #define SLOT_NONE UINT32_MAX
+
+/* A vector that waits. */
+struct waiting {
+    char *text;
+    size_t length;
+    uint32_t width;
+    int label;
+};
 
 struct nd_rspamd_collector {
     struct nd_store *store;
@@ -34,6 +45,9 @@ struct nd_rspamd_collector {
     uint8_t registry_digest[ND_DIGEST_BYTES];
     struct nd_sample_put batch[BATCH];
     size_t count;
+    struct nd_arena *waiting_arena;
+    struct waiting *waiting;
+    size_t waiting_count;
     struct nd_rspamd_collected collected;
 };
 
@@ -46,6 +60,8 @@ struct nd_rspamd_collector *nd_rspamd_collector_create(
     collector->rule = rule;
     collector->profile = profile;
     collector->arena = nd_arena_create(0);
+    collector->waiting_arena = nd_arena_create(0);
+    collector->waiting = nd_calloc(MOST_WAITING, sizeof(*collector->waiting));
     collector->numbers =
         nd_calloc(ND_VECTORS_MAX_WIDTH, sizeof(*collector->numbers));
     return collector;
@@ -56,11 +72,24 @@ void nd_rspamd_collector_destroy(struct nd_rspamd_collector **collector)
     if (collector == NULL || *collector == NULL)
         return;
     nd_arena_destroy(&(*collector)->arena);
+    nd_arena_destroy(&(*collector)->waiting_arena);
+    free((*collector)->waiting);
     free((*collector)->numbers);
     free((*collector)->slots);
     free((*collector)->order);
     free(*collector);
     *collector = NULL;
+}
+
+void nd_rspamd_collected_add(struct nd_rspamd_collected *sum,
+                             const struct nd_rspamd_collected *of)
+{
+    sum->stored += of->stored;
+    sum->known += of->known;
+    sum->refused += of->refused;
+    sum->malformed += of->malformed;
+    sum->other_length += of->other_length;
+    sum->width = of->width != 0 ? of->width : sum->width;
 }
 
 uint32_t nd_rspamd_collector_metatokens(
@@ -107,8 +136,8 @@ static int by_slot(const void *first, const void *second, void *context)
     return (a > b) - (a < b);
 }
 
-/* The first vector says how wide all are, and so how many metatokens there
- * are; then every number has a slot. */
+/* How wide all are says how many metatokens there are; then every number has a
+ * slot. */
 static enum nd_status learn_width(struct nd_rspamd_collector *collector,
                                   uint32_t width, struct nd_error *error)
 {
@@ -199,27 +228,11 @@ static void identify(const char *text, size_t length, int label,
     nd_digest_end(&state, identity_r, ND_IDENTITY_BYTES);
 }
 
-enum nd_status nd_rspamd_collector_take(const char *text, size_t length,
-                                        int label, void *context,
-                                        struct nd_error *error)
+/* One vector, whose numbers are in collector->numbers, of the right width. */
+static enum nd_status take(struct nd_rspamd_collector *collector,
+                           const char *text, size_t length, int label,
+                           struct nd_error *error)
 {
-    struct nd_rspamd_collector *collector = context;
-    uint32_t symbols = collector->profile->symbol_count;
-    uint32_t width =
-        text == NULL
-            ? 0
-            : nd_vectors_parse_numbers(text, length, ';', ND_VECTORS_MAX_WIDTH,
-                                       collector->numbers);
-    if (width < symbols || width == 0 ||
-        (collector->width != 0 && width != collector->width)) {
-        collector->collected.refused++;
-        return ND_OK;
-    }
-    if (collector->width == 0) {
-        enum nd_status status = learn_width(collector, width, error);
-        if (status != ND_OK)
-            return status;
-    }
     /* The same label time for all: a walk that meets a vector again says
      * nothing new. */
     struct nd_sample_put *put = &collector->batch[collector->count];
@@ -231,21 +244,112 @@ enum nd_status nd_rspamd_collector_take(const char *text, size_t length,
     memcpy(put->registry_digest, collector->registry_digest, ND_DIGEST_BYTES);
     identify(text, length, label, put->identity);
     if (encode(collector, put, NULL) != ND_OK) {
-        collector->collected.refused++;
+        collector->collected.malformed++;
         return ND_OK;
     }
     collector->count++;
     return collector->count == BATCH ? put_batch(collector, error) : ND_OK;
 }
 
+static uint32_t read_numbers(struct nd_rspamd_collector *collector,
+                             const char *text, size_t length)
+{
+    return nd_vectors_parse_numbers(text, length, ';', ND_VECTORS_MAX_WIDTH,
+                                    collector->numbers);
+}
+
+/* ---- the length of most ---- */
+
+static int by_width(const void *first, const void *second)
+{
+    uint32_t a = *(const uint32_t *)first, b = *(const uint32_t *)second;
+    return (a > b) - (a < b);
+}
+
+/* The width that most of those waiting have; of equally many the largest, since
+ * what was cut off is shorter. */
+static uint32_t usual_width(const struct nd_rspamd_collector *collector)
+{
+    uint32_t usual = 0;
+    size_t count = collector->waiting_count, most = 0;
+    uint32_t *widths = nd_calloc(count, sizeof(*widths));
+    for (size_t i = 0; i < count; i++)
+        widths[i] = collector->waiting[i].width;
+    qsort(widths, count, sizeof(*widths), by_width);
+    for (size_t first = 0, i = 1; i <= count; i++) {
+        if (i < count && widths[i] == widths[first])
+            continue;
+        if (i - first >= most) {
+            most = i - first;
+            usual = widths[first];
+        }
+        first = i;
+    }
+    free(widths);
+    return usual;
+}
+
+/* Takes those that waited. */
+static enum nd_status settle(struct nd_rspamd_collector *collector,
+                             struct nd_error *error)
+{
+    if (collector->waiting_count == 0)
+        return ND_OK;
+    enum nd_status status =
+        learn_width(collector, usual_width(collector), error);
+    for (size_t i = 0; status == ND_OK && i < collector->waiting_count; i++) {
+        const struct waiting *waiting = &collector->waiting[i];
+        if (waiting->width != collector->width) {
+            collector->collected.other_length++;
+            continue;
+        }
+        (void)read_numbers(collector, waiting->text, waiting->length);
+        status = take(collector, waiting->text, waiting->length, waiting->label,
+                      error);
+    }
+    collector->waiting_count = 0;
+    nd_arena_reset(collector->waiting_arena);
+    return status;
+}
+
+enum nd_status nd_rspamd_collector_take(const char *text, size_t length,
+                                        int label, void *context,
+                                        struct nd_error *error)
+{
+    struct nd_rspamd_collector *collector = context;
+    uint32_t width = text == NULL ? 0 : read_numbers(collector, text, length);
+    if (width == 0) {
+        collector->collected.malformed++;
+        return ND_OK;
+    }
+    if (width < collector->profile->symbol_count ||
+        (collector->width != 0 && width != collector->width)) {
+        collector->collected.other_length++;
+        return ND_OK;
+    }
+    if (collector->width != 0)
+        return take(collector, text, length, label, error);
+    collector->waiting[collector->waiting_count++] = (struct waiting){
+        nd_arena_strndup(collector->waiting_arena, text, length), length, width,
+        label};
+    return collector->waiting_count == MOST_WAITING ||
+                   nd_arena_used(collector->waiting_arena) > MOST_WAITING_BYTES
+               ? settle(collector, error)
+               : ND_OK;
+}
+
 enum nd_status nd_rspamd_collector_flush(
     struct nd_rspamd_collector *collector, struct nd_error *error,
     struct nd_rspamd_collected *collected_r)
 {
-    enum nd_status status = put_batch(collector, error);
+    enum nd_status status = settle(collector, error);
     if (status == ND_OK)
-        *collected_r = collector->collected;
-    return status;
+        status = put_batch(collector, error);
+    if (status != ND_OK)
+        return status;
+    collector->collected.width = collector->width;
+    *collected_r = collector->collected;
+    return ND_OK;
 }
 
 /* ---- reading ---- */

@@ -19,10 +19,17 @@
 struct nd_rspamd_collector;
 
 struct nd_rspamd_collected {
-    uint64_t stored;  /* new in the store */
-    uint64_t known;   /* there already, or were once */
-    uint64_t refused; /* malformed, or of another width than the first */
+    uint64_t stored;       /* new in the store */
+    uint64_t known;        /* there already, or were once */
+    uint64_t refused;      /* by the store */
+    uint64_t malformed;    /* cannot be decompressed or read */
+    uint64_t other_length; /* than most, or fewer numbers than symbols */
+    uint32_t width;        /* numbers of those that were taken; 0: none were */
 };
+
+/* Adds what of counted; the width is the later one. */
+void nd_rspamd_collected_add(struct nd_rspamd_collected *sum,
+                             const struct nd_rspamd_collected *of);
 
 /* store, rule and profile are borrowed. */
 struct nd_rspamd_collector *nd_rspamd_collector_create(
@@ -31,7 +38,9 @@ struct nd_rspamd_collector *nd_rspamd_collector_create(
 void nd_rspamd_collector_destroy(struct nd_rspamd_collector **collector);
 
 /* Takes one vector as rspamd's text (NULL: it could not be decompressed);
- * context is the collector. What is stored is durable after
+ * context is the collector. How many numbers a vector of the profile has is
+ * what most of the first 1,024 have (rspamd's own trainer fails on a set where
+ * one differs), so those wait; what is stored is durable after
  * nd_rspamd_collector_flush. Fits nd_rspamd_remote_vectors. */
 enum nd_status nd_rspamd_collector_take(const char *text, size_t length,
                                         int label, void *context,

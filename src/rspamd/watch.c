@@ -219,12 +219,30 @@ enum nd_status nd_rspamd_copy(struct nd_rspamd_look *look,
     if (status == ND_OK) {
         uint32_t metatokens = nd_rspamd_collector_metatokens(collector);
         look->metatokens = metatokens != 0 ? metatokens : look->metatokens;
-        look->report->collected.stored += collected.stored;
-        look->report->collected.known += collected.known;
-        look->report->collected.refused += collected.refused;
+        nd_rspamd_collected_add(&look->report->collected, &collected);
     }
     nd_rspamd_collector_destroy(&collector);
     return status;
+}
+
+/* Tells of vectors that are left out, when there are others than at the last
+ * look. */
+static void tell_left_out(const struct nd_rspamd_look *look)
+{
+    struct nd_rspamd_watch *watch = look->watch;
+    const struct nd_rspamd_collected *collected = &look->report->collected;
+    uint64_t malformed = collected->malformed, odd = collected->other_length;
+    uint64_t refused = collected->refused;
+    if (malformed + odd + refused != watch->left_out &&
+        malformed + odd + refused > 0)
+        nd_log(ND_LOG_WARNING,
+               "rule %s: of rspamd's vectors %llu cannot be read, %llu are of "
+               "another length than most (%u numbers), %llu found no place in "
+               "the store; they are left out",
+               watch->rule->name, (unsigned long long)malformed,
+               (unsigned long long)odd, collected->width,
+               (unsigned long long)refused);
+    watch->left_out = malformed + odd + refused;
 }
 
 /* What lies under other keys than the live network's came before it, and may
@@ -241,12 +259,8 @@ static enum nd_status copy_all(struct nd_rspamd_look *look,
         status = mark_live(look, error);
     if (status == ND_OK && look->live != NULL)
         status = nd_rspamd_copy(look, look->live, error);
-    if (status == ND_OK && look->report->collected.refused > 0)
-        nd_log(ND_LOG_WARNING,
-               "rule %s: %llu of rspamd's vectors are malformed or of another "
-               "length; they are left out",
-               look->watch->rule->name,
-               (unsigned long long)look->report->collected.refused);
+    if (status == ND_OK)
+        tell_left_out(look);
     return status;
 }
 

@@ -17,6 +17,7 @@ struct nd_rspamd_watch {
     char holder[ND_HOLDER_BYTES];
     bool (*goes_on)(void *context); /* NULL: always */
     void *context;
+    uint64_t left_out; /* vectors, by the last look */
 };
 
 /* What one look works with. */

@@ -223,6 +223,17 @@ static enum nd_status put_in_place(struct nd_rspamd_look *look,
     return ND_OK;
 }
 
+/* Copies the vectors that came meanwhile; of the others it was told before. */
+static enum nd_status copy_rest(struct nd_rspamd_look *look,
+                                struct nd_error *error)
+{
+    struct nd_rspamd_collected told = look->report->collected;
+    enum nd_status status = nd_rspamd_copy(look, look->newest, error);
+    told.stored = look->report->collected.stored;
+    look->report->collected = told;
+    return status;
+}
+
 /* After the network is in its place the vectors are copied that came while it
  * was trained, though they stay there for ten minutes more. */
 static enum nd_status publish(struct nd_rspamd_look *look,
@@ -240,7 +251,7 @@ static enum nd_status publish(struct nd_rspamd_look *look,
         status = keep(look, &file, error);
     }
     if (status == ND_OK)
-        status = nd_rspamd_copy(look, look->newest, error);
+        status = copy_rest(look, error);
     nd_buffer_free(&file);
     return status;
 }

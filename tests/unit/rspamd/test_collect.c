@@ -94,7 +94,42 @@ static void what_is_malformed_or_of_another_length_is_refused(void **state)
                                  "0.5;0;1;0;x",    "",          NULL};
     struct nd_rspamd_collected collected = collect(place, texts, 1);
     assert_int_equal(collected.stored, 1);
-    assert_int_equal(collected.refused, 4);
+    assert_int_equal(collected.malformed, 2);
+    assert_int_equal(collected.other_length, 2);
+    assert_int_equal(collected.width, 5);
+}
+
+static void odd_ones_in_front_do_not_decide(void **state)
+{
+    struct place *place = *state;
+    const char *const texts[] = {"1;2;3;4;5;6;7", "0;0;0;1", "0.5;0;1;0;0.25",
+                                 "0.25;0;1;0;0.5", NULL};
+    struct nd_rspamd_collected collected = collect(place, texts, 0);
+    assert_int_equal(collected.stored, 2);
+    assert_int_equal(collected.other_length, 2);
+    assert_int_equal(collected.width, 5);
+}
+
+/* Of a set that is larger than what waits. */
+static void the_first_thousand_decide_for_the_rest(void **state)
+{
+    struct place *place = *state;
+    struct nd_rspamd_collected collected;
+    struct nd_rspamd_collector *collector =
+        nd_rspamd_collector_create(place->store, &place->rule, &profile);
+    char text[64];
+    for (int i = 0; i < 3000; i++) {
+        bool is_odd = i < 500 || i == 2000;
+        (void)snprintf(text, sizeof(text), "0;%d;1;0%s", i, is_odd ? "" : ";1");
+        assert_int_equal(nd_rspamd_collector_take(text, strlen(text), i % 2,
+                                                  collector, NULL),
+                         ND_OK);
+    }
+    assert_int_equal(nd_rspamd_collector_flush(collector, NULL, &collected),
+                     ND_OK);
+    assert_int_equal(collected.other_length, 501);
+    assert_int_equal(collected.stored, 2499);
+    nd_rspamd_collector_destroy(&collector);
 }
 
 static struct nd_vectors read_back(struct place *place,
@@ -142,6 +177,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_vector_is_stored_once),
         TEST(what_is_malformed_or_of_another_length_is_refused),
+        TEST(odd_ones_in_front_do_not_decide),
+        TEST(the_first_thousand_decide_for_the_rest),
         TEST(they_come_back_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
