@@ -85,11 +85,11 @@ class Neurald:
     def store(self):
         return self.home / ".local/state/neurald/neurald.db"
 
-    def start(self, *arguments, **options):
-        """The program as a process that runs on."""
+    def start(self, *arguments, around=(), **options):
+        """The program as a process that runs on, started by what is around."""
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("cwd", self.home)
-        return subprocess.Popen([PROGRAM, *map(str, arguments)],
+        return subprocess.Popen([*around, PROGRAM, *map(str, arguments)],
                                 env=self.environment, **options)
 
     def run(self, *arguments, data=b"", **options):

@@ -52,16 +52,17 @@ def free_port():
 
 
 class Daemon:
-    """neurald serve, with a token file unless tokens is empty."""
+    """neurald serve, with a token file unless tokens is empty; port is given
+    where the configuration says where to listen."""
 
     def __init__(self, neurald, folder, *arguments, tokens=(LEARN, ADMIN),
-                 before=(), **options):
-        self.port = free_port()
+                 before=(), port=None, **options):
+        self.port = port or free_port()
         self.socket = folder / "http"
         self.log = folder / "serve.log"
         self.tokens = folder / "tokens"
         self.arguments = [*before, "serve", *arguments]
-        if "--listen" not in arguments:
+        if port is None and "--listen" not in arguments:
             self.arguments += ["--listen", f"127.0.0.1:{self.port}",
                                f"unix:{self.socket}"]
         if tokens:
