@@ -90,31 +90,46 @@ enum nd_status nd_engine_reload_registry(struct nd_engine *engine,
     return nd_engine_update_registry(engine, error);
 }
 
-/* The symbols of the settings' newest profile, to go on from; and the offset
- * of the store's clock. */
+static void note_stored(struct nd_engine *engine,
+                        const uint8_t digest[ND_PROFILE_DIGEST_BYTES])
+{
+    engine->profile_is_stored = engine->was_stored = true;
+    memcpy(engine->stored_digest, digest, sizeof engine->stored_digest);
+}
+
+/* Adds the symbols of the settings' newest profile: what other processes met
+ * is met here too. */
 static enum nd_status take_profile(struct nd_engine *engine,
                                    struct nd_error *error)
 {
     struct nd_arena *arena = nd_arena_create(0);
     const struct nd_profile *profiles;
     size_t count;
-    int64_t now_ms = 0;
-    enum nd_status status = nd_store_now(engine->store, error, &now_ms);
-    if (status == ND_OK) {
-        engine->clock_offset_ms = now_ms - nd_clock_wall_ms();
-        status = nd_store_profile_list(engine->store, engine->rule.name, arena,
-                                       error, &profiles, &count);
-    }
+    enum nd_status status = nd_store_profile_list(
+        engine->store, engine->rule.name, arena, error, &profiles, &count);
     for (size_t i = 0; status == ND_OK && i < count; i++) {
         if (strcmp(profiles[i].settings, engine->rule.settings) == 0) {
             for (uint32_t j = 0; j < profiles[i].symbol_count; j++) {
                 (void)nd_symbols_add(&engine->symbols, profiles[i].symbols[j]);
             }
-            engine->profile_is_stored = true;
+            note_stored(engine, profiles[i].digest);
+            engine->profile_is_stored =
+                engine->symbols.count == profiles[i].symbol_count;
             break;
         }
     }
     nd_arena_destroy(&arena);
+    return status;
+}
+
+static enum nd_status take_clock(struct nd_engine *engine,
+                                 struct nd_error *error)
+{
+    int64_t now_ms;
+    enum nd_status status = nd_store_now(engine->store, error, &now_ms);
+    if (status == ND_OK) {
+        engine->clock_offset_ms = now_ms - nd_clock_wall_ms();
+    }
     return status;
 }
 
@@ -136,6 +151,10 @@ enum nd_status nd_engine_store_profile(struct nd_engine *engine,
     (void)snprintf(profile.settings, sizeof profile.settings, "%s",
                    engine->rule.settings);
     nd_symbols_digest(&engine->symbols, profile.digest);
+    if (engine->was_stored && memcmp(engine->stored_digest, profile.digest,
+                                     sizeof profile.digest) != 0) {
+        profile.grown_from = engine->stored_digest;
+    }
     bool created;
     enum nd_status status = nd_store_profile_register(
         engine->store, engine->rule.name, &profile, error, &created);
@@ -146,7 +165,7 @@ enum nd_status nd_engine_store_profile(struct nd_engine *engine,
     if (status != ND_OK) {
         return status;
     }
-    engine->profile_is_stored = true;
+    note_stored(engine, profile.digest);
     struct nd_arena *arena = nd_arena_create(0);
     const struct nd_profile *dropped;
     size_t count;
@@ -159,6 +178,13 @@ enum nd_status nd_engine_store_profile(struct nd_engine *engine,
     }
     nd_arena_destroy(&arena);
     return is_refused_write(status) ? ND_OK : status;
+}
+
+enum nd_status nd_engine_update_profile(struct nd_engine *engine,
+                                        struct nd_error *error)
+{
+    enum nd_status status = take_profile(engine, error);
+    return status == ND_OK ? nd_engine_store_profile(engine, error) : status;
 }
 
 static void copy_rule(struct nd_engine *engine, const struct nd_rule *rule)
@@ -203,6 +229,9 @@ enum nd_status nd_engine_connect(struct nd_engine *engine,
     enum nd_status status = find_key(engine, key_file_key, error);
     if (status == ND_OK) {
         status = nd_engine_update_registry(engine, error);
+    }
+    if (status == ND_OK) {
+        status = take_clock(engine, error);
     }
     if (status == ND_OK) {
         status = take_profile(engine, error);

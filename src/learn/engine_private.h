@@ -37,6 +37,8 @@ struct nd_engine {
     struct nd_registry *registry;
     struct nd_symbols symbols;
     bool profile_is_stored;
+    bool was_stored; /* once, with fewer symbols perhaps, under this digest */
+    uint8_t stored_digest[ND_PROFILE_DIGEST_BYTES];
     struct nd_lesson_batch *batch;
     int64_t clock_offset_ms; /* the store's wall clock minus ours */
     int64_t last_label_ms;
@@ -106,6 +108,11 @@ enum nd_status nd_engine_reload_registry(struct nd_engine *engine,
  * those over max_profiles. */
 enum nd_status nd_engine_store_profile(struct nd_engine *engine,
                                        struct nd_error *error) ND_MUST_CHECK;
+
+/* Takes up the symbols that other processes met since, and has the store know
+ * the profile of all of them. */
+enum nd_status nd_engine_update_profile(struct nd_engine *engine,
+                                        struct nd_error *error) ND_MUST_CHECK;
 
 /* Names of a scan that are our own: never learned from, and taken off the
  * filter's score. Memory is the arena's. */

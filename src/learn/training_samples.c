@@ -71,6 +71,10 @@ enum nd_status nd_training_prepare(struct nd_training *training,
     if (status == ND_OK) {
         status = nd_engine_update_registry(engine, error);
     }
+    if (status == ND_OK) {
+        /* the model is of a profile that is there when it is published */
+        status = nd_engine_update_profile(engine, error);
+    }
     if (status != ND_OK) {
         return status;
     }

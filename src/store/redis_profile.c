@@ -58,6 +58,9 @@ static enum nd_status use_profile(struct nd_store *store, const char *rule,
     nd_redis_call_bytes(&call, profile->digest, ND_PROFILE_DIGEST_BYTES);
     nd_redis_call_text(&call, create ? "1" : "0");
     nd_redis_call_bytes(&call, symbols.data, symbols.length);
+    nd_redis_call_bytes(&call, profile->grown_from,
+                        profile->grown_from != NULL ? ND_PROFILE_DIGEST_BYTES
+                                                    : 0);
     enum nd_status status = nd_redis_call_run(&call, error, &reply);
     nd_buffer_free(&symbols);
     if (status != ND_OK)

@@ -49,7 +49,7 @@ extern const size_t nd_redis_text_count;
     X(MODEL_UPLOAD, "model_upload", "rbBc", WRITE)       \
     X(PROFILE_LIST, "profile_list", "rf", READ)          \
     X(PROFILE_TRIM, "profile_trim", "rf", WRITE)         \
-    X(PROFILE_USE, "profile_use", "rfc", WRITE)          \
+    X(PROFILE_USE, "profile_use", "rfcs", WRITE)         \
     X(PUT, "put", "rspnc", WRITE)                        \
     X(READ, "read", "rsp", READ)                         \
     X(REGISTRY_ADD, "registry_add", "rln", WRITE)        \

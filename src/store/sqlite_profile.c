@@ -71,6 +71,36 @@ static void add(struct nd_sqlite *db, const char *rule,
     nd_buffer_free(&packed);
 }
 
+/* Drops a profile, by whatever conditions the statement has. */
+static void drop(struct nd_sqlite *db, enum nd_sql which, const char *rule,
+                 const char *settings,
+                 const uint8_t digest[ND_PROFILE_DIGEST_BYTES])
+{
+    sqlite3_stmt *statement = nd_sqlite_statement(db, which);
+    nd_sqlite_bind_text(statement, 1, rule);
+    nd_sqlite_bind_text(statement, 2, settings);
+    nd_sqlite_bind_blob(statement, 3, digest, ND_PROFILE_DIGEST_BYTES);
+    nd_sqlite_run(db, statement);
+}
+
+static bool is_leased(const struct nd_sqlite_scope *row, int64_t now_ms)
+{
+    return !nd_rules_lease_open(&row->lease, row->lease_length_ms, now_ms);
+}
+
+/* The profile before the last growth is of no use, unless a model was or may
+ * yet be trained for it. */
+static void drop_outgrown(struct nd_sqlite *db, const char *rule,
+                          const struct nd_profile *profile)
+{
+    struct nd_scope scope = {rule, profile->settings};
+    struct nd_sqlite_scope row;
+    nd_sqlite_scope_load(db, &scope, false, &row);
+    if (!is_leased(&row, nd_sqlite_clock(db)))
+        drop(db, ND_SQL_PROFILE_OUTGROWN, rule, profile->settings,
+             profile->grown_from);
+}
+
 enum nd_status nd_sqlite_profile_register(struct nd_store *store,
                                           const char *rule,
                                           const struct nd_profile *profile,
@@ -82,6 +112,8 @@ enum nd_status nd_sqlite_profile_register(struct nd_store *store,
     bool known = touch(db, rule, profile->settings, profile->digest);
     if (!known)
         add(db, rule, profile);
+    if (profile->grown_from != NULL)
+        drop_outgrown(db, rule, profile);
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
     if (status == ND_OK)
         *created_r = !known;
@@ -185,7 +217,7 @@ static bool is_in_use(struct nd_sqlite *db, const char *rule,
     struct nd_scope scope = {rule, profile->settings};
     struct nd_sqlite_scope row;
     nd_sqlite_scope_load(db, &scope, false, &row);
-    if (!nd_rules_lease_open(&row.lease, row.lease_length_ms, now_ms))
+    if (is_leased(&row, now_ms))
         return true;
     return profile->generation != 0 && profile->generation == row.live;
 }
@@ -198,16 +230,6 @@ static bool is_over(const struct profile_list *list, size_t item, uint32_t keep)
         newer +=
             strcmp(list->items[i].settings, list->items[item].settings) == 0;
     return newer >= keep;
-}
-
-static void drop(struct nd_sqlite *db, const char *rule,
-                 const struct nd_profile *profile)
-{
-    sqlite3_stmt *statement = nd_sqlite_statement(db, ND_SQL_PROFILE_DELETE);
-    nd_sqlite_bind_text(statement, 1, rule);
-    nd_sqlite_bind_text(statement, 2, profile->settings);
-    nd_sqlite_bind_blob(statement, 3, profile->digest, ND_PROFILE_DIGEST_BYTES);
-    nd_sqlite_run(db, statement);
 }
 
 enum nd_status nd_sqlite_profile_trim(struct nd_store *store, const char *rule,
@@ -227,7 +249,8 @@ enum nd_status nd_sqlite_profile_trim(struct nd_store *store, const char *rule,
         if (!is_over(&list, i, keep) ||
             is_in_use(db, rule, &list.items[i], recent_ms, now_ms))
             continue;
-        drop(db, rule, &list.items[i]);
+        drop(db, ND_SQL_PROFILE_DELETE, rule, list.items[i].settings,
+             list.items[i].digest);
         *append(&dropped) = list.items[i];
     }
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);

@@ -106,6 +106,9 @@
       " WHERE rule = ?1 ORDER BY used_order DESC")                             \
     X(PROFILE_DELETE, "DELETE FROM profile WHERE rule = ?1 AND settings = ?2"  \
                       " AND digest = ?3")                                      \
+    X(PROFILE_OUTGROWN,                                                        \
+      "DELETE FROM profile WHERE rule = ?1 AND settings = ?2"                  \
+      " AND digest = ?3 AND generation = 0")                                   \
     X(PROFILE_TRAINED, "UPDATE profile SET generation = ?4"                    \
                        " WHERE rule = ?1 AND settings = ?2 AND digest = ?3")   \
     /* models */                                                               \

@@ -291,9 +291,14 @@ struct nd_profile {
     uint32_t symbol_count;
     int64_t used_ms;     /* last use: the rank */
     uint64_t generation; /* of the model that was trained for it, or 0 */
+    /* To register: the profile of the same settings that this one takes the
+     * place of, since more symbols were seen; NULL: none. */
+    const uint8_t *grown_from;
 };
 
-/* Stores profile if it is new and marks it used now; created_r tells. */
+/* Stores profile if it is new and marks it used now; created_r tells. What it
+ * was grown from is dropped in the same step, if no model was trained for it
+ * and the scope is not leased. */
 enum nd_status nd_store_profile_register(struct nd_store *store,
                                          const char *rule,
                                          const struct nd_profile *profile,

@@ -26,6 +26,17 @@ static bool enroll(struct suite *suite, uint8_t number, const char *settings)
     return created;
 }
 
+/* Stores number as what old has grown to. */
+static void grow(struct suite *suite, uint8_t old, uint8_t number)
+{
+    struct nd_profile before = profile_of(old, "default");
+    struct nd_profile profile = profile_of(number, "default");
+    bool created;
+    profile.grown_from = before.digest;
+    suite_ok(suite, nd_store_profile_register(suite->store, "rule", &profile,
+                                              &suite->error, &created));
+}
+
 static const struct nd_profile *list(struct suite *suite, size_t *count)
 {
     const struct nd_profile *profiles;
@@ -82,6 +93,33 @@ static void a_profile_without_symbols_is_one_too(void **state)
     suite_ok(suite, nd_store_profile_register(suite->store, "rule", &profile,
                                               &suite->error, &created));
     assert_int_equal(list(suite, &count)[0].symbol_count, 0);
+}
+
+static void a_profile_that_grew_takes_the_place_of_the_one_before(void **state)
+{
+    struct suite *suite = *state;
+    (void)enroll(suite, 'a', "default");
+    (void)enroll(suite, 'a', "other");
+    grow(suite, 'a', 'b');
+    assert_order(suite, "ba"); /* the other settings' own stays */
+    grow(suite, 'b', 'c');
+    grow(suite, 'b', 'c'); /* a repeat after a lost answer */
+    assert_order(suite, "ca");
+    size_t count;
+    assert_string_equal(list(suite, &count)[1].settings, "other");
+}
+
+static void what_a_training_may_know_outlives_its_growth(void **state)
+{
+    struct suite *suite = *state;
+    (void)enroll(suite, 'a', "default");
+    struct nd_lease lease = suite_acquire(suite, 1);
+    grow(suite, 'a', 'b');
+    assert_order(suite, "ba");
+    suite_ok(suite, nd_store_lease_release(suite->store, &suite_scope, &lease,
+                                           &suite->error));
+    grow(suite, 'b', 'c');
+    assert_order(suite, "ca");
 }
 
 static void the_last_used_comes_first(void **state)
@@ -171,6 +209,8 @@ static void the_profile_of_the_live_model_is_not_dropped(void **state)
     (void)enroll(suite, 'd', "default");
     size_t count;
     assert_int_equal(list(suite, &count)[3].generation, generation);
+    grow(suite, 'a', 'd'); /* a trained one is no less one */
+    assert_int_equal(list(suite, &count)[3].generation, generation);
     assert_int_equal(trim(suite, 1, 0, &dropped), 2);
     assert_order(suite, "da");
     (void)suite_train(suite, "a model of another profile");
@@ -197,6 +237,8 @@ int suite_profile_tests(void)
     const struct CMUnitTest tests[] = {
         test(a_profile_is_created_once_and_keeps_its_symbols),
         test(a_profile_without_symbols_is_one_too),
+        test(a_profile_that_grew_takes_the_place_of_the_one_before),
+        test(what_a_training_may_know_outlives_its_growth),
         test(the_last_used_comes_first),
         test(touching_one_that_is_gone_says_so),
         test(exactly_as_many_as_asked_for_remain_of_each_settings),

@@ -73,6 +73,40 @@ static void what_was_told_is_stored(void **state)
     assert_int_equal(fixture->last.count[ND_HAM], 300);
 }
 
+/* Learns count messages of both kinds, each with a finding that none before it
+ * had, and stores each by itself. */
+static void learn_with_new_symbols(struct fixture *fixture, uint32_t count)
+{
+    for (uint32_t i = 0; i < 2 * count; i++) {
+        char name[24];
+        const char *names[] = {name, NULL};
+        enum nd_class kind = i % 2 == 0 ? ND_SPAM : ND_HAM;
+        (void)snprintf(name, sizeof name, "SYMBOL_%u", i);
+        struct nd_scan scan = make_scan(fixture->arena, names, 1);
+        learn_one(fixture, make_message(fixture->arena, kind, i, 1), &scan,
+                  kind);
+        flush(fixture);
+    }
+}
+
+static void all_samples_are_trained_on_however_the_profile_grew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct nd_error error = {""};
+    const struct nd_profile *profiles;
+    size_t count;
+    make_engine(fixture);
+    learn_with_new_symbols(fixture, 30);
+    must(nd_store_profile_list(fixture->store, fixture->rule.name,
+                               fixture->arena, &error, &profiles, &count),
+         &error);
+    assert_int_equal(count, 1); /* and not one a growth */
+    assert_int_equal(profiles[0].symbol_count, 60);
+    struct nd_training_report report = train(fixture);
+    assert_int_equal(report.candidate.spam, 30);
+    assert_int_equal(report.candidate.ham, 30);
+}
+
 static void nothing_is_told_before_it_is_durable(void **state)
 {
     struct fixture *fixture = *state;
@@ -232,13 +266,29 @@ static void seed_s05_new_symbols_make_a_profile_at_once(void **state)
     learn_one(fixture, make_message(fixture->arena, ND_SPAM, 2, 1), &scan,
               ND_SPAM);
     flush(fixture);
-    assert_int_equal(count_profiles(fixture, &profiles), 2);
+    /* In the place of the one that it grew from: no model was trained for it.
+     */
+    assert_int_equal(count_profiles(fixture, &profiles), 1);
+    assert_int_equal(profiles[0].symbol_count, 3);
     /* The same symbols again, also in another process: no new one. */
     make_engine(fixture);
     learn_one(fixture, make_message(fixture->arena, ND_SPAM, 3, 1), &scan,
               ND_SPAM);
     flush(fixture);
-    assert_int_equal(count_profiles(fixture, &profiles), 2);
+    assert_int_equal(count_profiles(fixture, &profiles), 1);
+}
+
+/* As another host leaves it, which met other symbols. */
+static void register_foreign_profile(struct fixture *fixture, uint8_t number)
+{
+    struct nd_profile profile = {.digest = {number}};
+    struct nd_error error = {""};
+    bool created;
+    (void)snprintf(profile.settings, sizeof profile.settings, "%s",
+                   fixture->rule.settings);
+    must(nd_store_profile_register(fixture->store, fixture->rule.name, &profile,
+                                   &error, &created),
+         &error);
 }
 
 static void seed_s02_no_more_than_max_profiles_are_kept(void **state)
@@ -248,17 +298,12 @@ static void seed_s02_no_more_than_max_profiles_are_kept(void **state)
     fixture->rule.max_profiles = 3;
     fixture->rule.watch_interval_ms = 0;
     make_engine(fixture);
-    for (uint32_t i = 0; i < 8; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof name, "SYMBOL_%u", (unsigned)i);
-        const char *names[] = {name, NULL};
-        struct nd_scan scan = make_scan(fixture->arena, names, 1);
-        learn_one(fixture, make_message(fixture->arena, ND_SPAM, i, 1), &scan,
-                  ND_SPAM);
-        flush(fixture);
+    for (uint8_t i = 0; i < 8; i++) {
+        register_foreign_profile(fixture, i);
     }
+    learn_with_new_symbols(fixture, 4);
     assert_int_equal(count_profiles(fixture, &profiles), 3);
-    assert_int_equal(count_samples(fixture, ND_SPAM), 8);
+    assert_int_equal(count_samples(fixture, ND_SPAM), 4);
 }
 
 /* rspamd 5825: whatever order symbols come in after a restart, nothing is
@@ -419,6 +464,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         TEST(what_was_told_is_stored),
+        TEST(all_samples_are_trained_on_however_the_profile_grew),
         TEST(nothing_is_told_before_it_is_durable),
         TEST(the_same_message_twice_is_one_sample),
         TEST(the_later_label_of_one_message_wins_also_within_a_batch),
