@@ -72,11 +72,20 @@ local function save_scope(scope)
     end
 end
 
+-- The counters of samples present, by class and source: their names are made
+-- once, since every sample needs some.
+local PRESENT_NAMES = {[0] = {}, [1] = {}}
+for label = 0, 1 do
+    for source = 0, 3 do
+        PRESENT_NAMES[label][source] = 'present:' .. label .. ':' .. source
+    end
+end
+
 -- Samples of a class now.
 local function count(scope, label)
     local total = 0
     for source = 0, 3 do
-        total = total + get(scope, 'present:' .. label .. ':' .. source)
+        total = total + get(scope, PRESENT_NAMES[label][source])
     end
     return total
 end

@@ -115,8 +115,8 @@ local function is_balanced(label)
     return other <= 1.1 * limit and other + 1 >= own
 end
 
-local function store_new(sample, known)
-    local dropped
+local function store_new(sample, known, place)
+    local dropped, _
     if mode == 'balanced' then
         if not is_balanced(sample.label) then
             return refuse(scope, 'quota')
@@ -135,8 +135,9 @@ local function store_new(sample, known)
         time_ms = sample.time_ms ~= 0 and sample.time_ms or now,
         payload = sample.payload,
     }
-    -- its place may have moved with what was dropped
-    local _, place = find(scope, sample.identity)
+    if dropped then -- and its place may have moved with that
+        _, place = find(scope, sample.identity)
+    end
     replace(scope, place, record)
     tally_present(scope, record, 1)
     add(scope, 'bytes', #record.payload)
@@ -175,7 +176,7 @@ local function put(sample)
         return refuse(scope, reason)
     end
     if action == 'store' then
-        return store_new(sample, known)
+        return store_new(sample, known, place)
     end
     if known.fate ~= PRESENT then
         return keep_tombstone(sample, known, place)

@@ -105,8 +105,12 @@ local function each_record(text, visit)
     end
 end
 
--- Where the record of identity is: its start, its body, and what follows.
+-- Where the record of identity is: its start, its body, and what follows. Most
+-- are not there, which one search tells; what it finds may lie in a payload.
 local function locate(text, identity)
+    if not string.find(text, identity, 1, true) then
+        return nil
+    end
     local at, last = 1, #text
     while at <= last do
         local length, first = read_varint(text, at)
@@ -207,7 +211,7 @@ end
 -- ---- ends ----
 
 local function tally_present(scope, record, change)
-    add(scope, 'present:' .. record.label .. ':' .. record.source, change)
+    add(scope, PRESENT_NAMES[record.label][record.source], change)
 end
 
 -- The tombstone of a record that ends now.
