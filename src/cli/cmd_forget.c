@@ -20,17 +20,19 @@ struct forgetting {
     uint64_t forgotten, absent;
 };
 
-static enum nd_status forget_one(struct forgetting *run,
-                                 const struct nd_scope *scope,
-                                 const struct nd_named_sample *sample)
+/* One sample, or (NULL) those of the selection. */
+static enum nd_status forget(struct forgetting *run,
+                             const struct nd_scope *scope,
+                             const struct nd_named_sample *sample)
 {
-    struct nd_bulk bulk = {.identity = sample->identity,
+    struct nd_bulk bulk = {.identity = sample != NULL ? sample->identity : NULL,
+                           .filter = run->selection.filter,
                            .label = -1,
                            .dry_run = run->selection.dry_run};
     struct nd_bulk_result result = {0};
     enum nd_status status = nd_bulk_change(run->session->store, scope, &bulk,
                                            &run->cli->error, &result);
-    if (status == ND_OK && result.absent > 0) {
+    if (status == ND_OK && result.absent > 0 && sample != NULL) {
         nd_cli_remark(run->cli, "%s: no sample of rule %s", sample->name,
                       scope->rule);
     }
@@ -72,12 +74,10 @@ static enum nd_status forget_for_rule(struct forgetting *run,
     run->forgotten = 0;
     run->absent = 0;
     if (run->selection.by_filter) {
-        status = nd_store_forget_matching(
-            run->session->store, scope, &run->selection.filter,
-            run->selection.dry_run, &run->cli->error, &run->forgotten);
+        status = forget(run, scope, NULL);
     }
     for (size_t i = 0; i < run->samples.count && status == ND_OK; i++) {
-        status = forget_one(run, scope, &run->samples.items[i]);
+        status = forget(run, scope, &run->samples.items[i]);
     }
     return status == ND_OK ? print_result(run) : status;
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "learn/bulk.h"
 #include "learn/features_record.h"
 
 #define ATTEMPTS 3
@@ -304,12 +305,14 @@ static void change(struct nd_host_learner *learner, struct nd_host_call *call,
     if (learner->waiting == 0 && nd_host_line_is_ready(&learner->line))
         status = nd_host_line_open(&learner->line, &error);
     if (status == ND_OK) {
-        struct nd_spool_record now = record;
-        now.label_ms = forgets ? call->forget_ms : record.label_ms;
         asked = true;
-        status =
-            nd_host_learner_change(learner->line.store, &now, &error,
-                                   &part->result.put, &part->result.existed);
+        status = forgets && call->forget_ms == 0
+                     ? nd_forget_repeatably(learner->line.store, &record.scope,
+                                            record.identity, record.label_ms,
+                                            &error, &part->result.existed)
+                     : nd_host_learner_change(learner->line.store, &record,
+                                              &error, &part->result.put,
+                                              &part->result.existed);
         if (status != ND_NO_INPUT)
             (void)nd_host_line_note(&learner->line, status, &error);
     }

@@ -340,6 +340,7 @@ enum nd_status nd_redis_forget_matching(struct nd_store *store,
         nd_redis_call_number(&call, bucket);
         nd_redis_call_number(&call, dry_run ? ALL_BUCKETS : BUCKETS_A_CALL);
         nd_redis_call_text(&call, dry_run ? "1" : "0");
+        nd_redis_call_number(&call, clamp_time(filter->as_of_ms));
         enum nd_status status = nd_redis_call_run(&call, error, &reply);
         if (status != ND_OK)
             return status;

@@ -97,6 +97,14 @@ enum nd_status nd_sqlite_forget(struct nd_store *store,
 
 /* ---- many ---- */
 
+/* The first label time that a filter does not mean any more. */
+static int64_t end_of(const struct nd_sample_filter *filter)
+{
+    int64_t end_ms = filter->until_ms == 0 ? INT64_MAX : filter->until_ms;
+    bool bounded = filter->as_of_ms != 0 && filter->as_of_ms < end_ms;
+    return bounded ? filter->as_of_ms + 1 : end_ms;
+}
+
 static sqlite3_stmt *bind_filter(struct nd_sqlite *db, enum nd_sql which,
                                  int64_t scope,
                                  const struct nd_sample_filter *filter)
@@ -106,9 +114,24 @@ static sqlite3_stmt *bind_filter(struct nd_sqlite *db, enum nd_sql which,
     (void)sqlite3_bind_int(statement, 2, filter->label);
     (void)sqlite3_bind_int(statement, 3, filter->source);
     (void)sqlite3_bind_int64(statement, 4, filter->since_ms);
-    (void)sqlite3_bind_int64(
-        statement, 5, filter->until_ms == 0 ? INT64_MAX : filter->until_ms);
+    (void)sqlite3_bind_int64(statement, 5, end_of(filter));
     return statement;
+}
+
+/* What a forgetting of the same time ended, whose answer was lost. */
+static uint64_t count_done(struct nd_sqlite *db, int64_t scope,
+                           const struct nd_sample_filter *filter)
+{
+    if (filter->as_of_ms == 0)
+        return 0;
+    sqlite3_stmt *statement =
+        nd_sqlite_statement(db, ND_SQL_FATE_COUNT_FORGOTTEN);
+    (void)sqlite3_bind_int64(statement, 1, scope);
+    (void)sqlite3_bind_int(statement, 2, filter->label);
+    (void)sqlite3_bind_int(statement, 3, filter->source);
+    (void)sqlite3_bind_int64(statement, 4, filter->as_of_ms);
+    (void)sqlite3_bind_int(statement, 5, ND_FATE_FORGOTTEN);
+    return nd_sqlite_row(db, statement) ? nd_sqlite_u64(statement, 0) : 0;
 }
 
 static enum nd_status count_matching(struct nd_sqlite *db,
@@ -123,6 +146,7 @@ static enum nd_status count_matching(struct nd_sqlite *db,
         bind_filter(db, ND_SQL_SAMPLE_COUNT_MATCH, row.id, filter);
     uint64_t count =
         nd_sqlite_row(db, statement) ? nd_sqlite_u64(statement, 0) : 0;
+    count += count_done(db, row.id, filter);
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
     if (status == ND_OK)
         *count_r = count;
@@ -146,7 +170,8 @@ static size_t list_matching(struct nd_sqlite *db, int64_t scope,
 static enum nd_status forget_piece(struct nd_sqlite *db,
                                    const struct nd_scope *scope,
                                    const struct nd_sample_filter *filter,
-                                   struct nd_error *error, size_t *count_r)
+                                   struct nd_error *error, size_t *count_r,
+                                   uint64_t *done_r)
 {
     static _Thread_local uint8_t identities[PIECE][ND_IDENTITY_BYTES];
     struct nd_sqlite_scope row;
@@ -154,16 +179,19 @@ static enum nd_status forget_piece(struct nd_sqlite *db,
     int64_t now_ms = nd_sqlite_clock(db);
     nd_sqlite_scope_load(db, scope, false, &row);
     nd_sqlite_tally_load(db, &row);
+    uint64_t done = count_done(db, row.id, filter);
     size_t count = list_matching(db, row.id, filter, identities);
     for (size_t i = 0; i < count && db->failed == ND_OK; i++)
-        (void)forget_one(db, &row, identities[i], 0, now_ms);
+        (void)forget_one(db, &row, identities[i], filter->as_of_ms, now_ms);
     if (count > 0) {
         nd_sqlite_tally_save(db, &row);
         nd_sqlite_scope_save(db, &row);
     }
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
-    if (status == ND_OK)
+    if (status == ND_OK) {
         *count_r = count;
+        *done_r = done;
+    }
     return status;
 }
 
@@ -176,13 +204,14 @@ enum nd_status nd_sqlite_forget_matching(struct nd_store *store,
     struct nd_sqlite *db = (struct nd_sqlite *)store;
     if (dry_run)
         return count_matching(db, scope, filter, error, count_r);
-    uint64_t total = 0;
+    uint64_t total = 0, done = 0;
     size_t count = PIECE;
-    while (count == PIECE) {
-        enum nd_status status = forget_piece(db, scope, filter, error, &count);
+    for (bool first = true; count == PIECE; first = false) {
+        enum nd_status status =
+            forget_piece(db, scope, filter, error, &count, &done);
         if (status != ND_OK)
             return status;
-        total += count;
+        total += count + (first ? done : 0);
     }
     *count_r = total;
     return ND_OK;

@@ -79,6 +79,10 @@
       " source, label_ms, ended_ms, generation)"                               \
       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                           \
     X(FATE_DELETE, "DELETE FROM fate WHERE scope = ?1 AND identity = ?2")      \
+    X(FATE_COUNT_FORGOTTEN,                                                    \
+      "SELECT count(*) FROM fate WHERE scope = ?1"                             \
+      " AND (?2 < 0 OR label = ?2) AND (?3 < 0 OR source = ?3)"                \
+      " AND label_ms = ?4 AND fate = ?5")                                      \
     X(FATE_COUNT_OLD, "SELECT count(*) FROM fate WHERE ended_ms <= ?1")        \
     X(FATE_DELETE_OLD, "DELETE FROM fate WHERE ended_ms <= ?1")                \
     /* registry */                                                             \

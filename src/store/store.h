@@ -198,9 +198,14 @@ struct nd_sample_filter {
     int label;        /* enum nd_class, or -1 */
     int64_t since_ms; /* label time at or after; 0: any */
     int64_t until_ms; /* label time before; 0: any */
+    /* When it was asked for: a label that was given later is not meant. 0:
+     * now, whatever the label's time. */
+    int64_t as_of_ms;
 };
 
-/* Forgets all that match, in pieces, each atomic; dry_run only counts. */
+/* Forgets all that match, in pieces, each atomic; dry_run only counts.
+ * Repeated with the same filter.as_of_ms it acts once, and counts what was
+ * forgotten before too; with 0 a repeat means the time of the repeat. */
 enum nd_status nd_store_forget_matching(struct nd_store *store,
                                         const struct nd_scope *scope,
                                         const struct nd_sample_filter *filter,

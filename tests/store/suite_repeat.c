@@ -98,6 +98,34 @@ static void a_forget_acts_once(void **state)
     each_way(*state, "forget", repeat_forget);
 }
 
+/* Samples are labelled at 1000 and a bit; one comes back after the first try,
+ * with a newer label, and is none of the repeat's business. */
+static void repeat_forget_matching(struct suite *suite, uint32_t round)
+{
+    struct nd_sample_filter filter = {
+        .source = -1, .label = -1, .as_of_ms = 7000 + round};
+    struct nd_sample_put newer = suite_sample(round, ND_SPAM);
+    uint64_t count = 0;
+    newer.label_ms = 8000 + round;
+    suite_put_range(suite, 10 * (round + 1), 3, ND_SPAM);
+    suite_fails(ND_UNCERTAIN,
+                nd_store_forget_matching(suite->store, &suite_scope, &filter,
+                                         false, &suite->error, &count));
+    assert_int_equal(suite_put(suite, &newer, &suite_roomy).outcome,
+                     ND_PUT_STORED);
+    suite_ok(suite,
+             nd_store_forget_matching(suite->store, &suite_scope, &filter,
+                                      false, &suite->error, &count));
+    assert_int_equal(count, 3);
+    assert_true(suite_is_present(suite, round));
+    assert_int_equal(suite_stats(suite).forgotten, 3 * (round + 1));
+}
+
+static void forgetting_many_acts_once(void **state)
+{
+    each_way(*state, "forget_matching", repeat_forget_matching);
+}
+
 static void repeat_slots(struct suite *suite, uint32_t round)
 {
     const char *const names[2][2] = {{"a", "b"}, {"c", "d"}};
@@ -238,6 +266,7 @@ int suite_repeat_tests(void)
         test(a_put_acts_once),
         test(a_relabel_acts_once),
         test(a_forget_acts_once),
+        test(forgetting_many_acts_once),
         test(names_get_one_slot_each),
         test(one_attempt_takes_one_token),
         test(a_renewal_can_be_repeated),
