@@ -2,8 +2,9 @@
  *
  * Copying a store: scope by scope and kind by kind, the state last, so that a
  * copy that broke off has no live model and no counters yet; writing a record
- * twice changes nothing. Afterwards both sides are read again and compared by
- * counts and digests. What a record holds is the backends' to know.
+ * twice changes nothing. Once all is over both sides are read again and
+ * compared by counts and digests, and the source's counters with what they were
+ * before. What a record holds is the backends' to know.
  */
 #include "store/copy.h"
 
@@ -368,6 +369,89 @@ static enum nd_status check_target(struct nd_store *to, bool resume,
     return status;
 }
 
+/* ---- whether the source was at rest ---- */
+
+/* A part of the source, and its counters when it was copied. */
+struct part {
+    struct nd_scope scope;
+    struct nd_copy_sum before;
+};
+
+static enum nd_status sum_state(struct nd_store *store,
+                                const struct nd_scope *scope,
+                                struct nd_error *error, struct nd_copy_sum *sum)
+{
+    *sum = (struct nd_copy_sum){.tombstones = 0};
+    return walk(store, scope, ND_IMAGE_STATE, sum_up, sum, error);
+}
+
+static enum nd_status has_moved(const struct nd_scope *scope,
+                                struct nd_error *error)
+{
+    return nd_fail(error, ND_DATA,
+                   "the source was written to while it was copied (%s/%s): "
+                   "stop all hosts that use it, and copy into a new store",
+                   scope->rule, scope->settings);
+}
+
+static enum nd_status check_at_rest(struct nd_store *from,
+                                    const struct part *parts, size_t count,
+                                    struct nd_error *error)
+{
+    struct nd_arena *arena = nd_arena_create(0);
+    const struct nd_image_record *scopes;
+    size_t now = 0;
+    enum nd_status status = read_scopes(from, arena, error, &scopes, &now);
+    for (size_t i = 0; status == ND_OK && i < count; i++) {
+        struct nd_copy_sum sum;
+        status = sum_state(from, &parts[i].scope, error, &sum);
+        if (status == ND_OK && !is_same(&parts[i].before, &sum))
+            status = has_moved(&parts[i].scope, error);
+    }
+    if (status == ND_OK && now != count)
+        status = nd_fail(error, ND_DATA,
+                         "the source has %zu parts now, and had %zu when the "
+                         "copy began: stop all hosts that use it, and copy "
+                         "into a new store",
+                         now, count);
+    nd_arena_destroy(&arena);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static enum nd_status copy_parts(struct nd_store *from, struct nd_store *to,
+                                 struct part *parts, size_t count,
+                                 struct nd_error *error)
+{
+    enum nd_status status = ND_OK;
+    for (size_t i = 0; status == ND_OK && i < count; i++) {
+        status = sum_state(from, &parts[i].scope, error, &parts[i].before);
+        if (status == ND_OK)
+            status = copy_scope(from, to, &parts[i].scope, error);
+    }
+    return status;
+}
+
+static enum nd_status compare_parts(struct nd_store *from, struct nd_store *to,
+                                    const struct part *parts, size_t count,
+                                    struct report *report,
+                                    struct nd_error *error)
+{
+    enum nd_status status = ND_OK;
+    for (size_t i = 0; status == ND_OK && i < count; i++)
+        status = compare(from, to, &parts[i].scope, report, error);
+    if (status == ND_OK)
+        status = check_at_rest(from, parts, count, error);
+    if (status == ND_OK && report->different > 0)
+        status = nd_fail(error, ND_DATA,
+                         "%zu of %zu parts differ after the copy: something "
+                         "wrote to a store meanwhile; stop all hosts, and copy "
+                         "into a new store",
+                         report->different, count);
+    return status;
+}
+
 enum nd_status nd_store_copy(struct nd_store *from, struct nd_store *to,
                              bool resume, nd_copied_callback *copied,
                              void *context, struct nd_error *error)
@@ -381,17 +465,13 @@ enum nd_status nd_store_copy(struct nd_store *from, struct nd_store *to,
         status = copy_key(from, to, error);
     if (status == ND_OK)
         status = read_scopes(from, arena, error, &scopes, &count);
-    for (size_t i = 0; status == ND_OK && i < count; i++) {
-        status = copy_scope(from, to, &scopes[i].of.scope, error);
-        if (status == ND_OK)
-            status = compare(from, to, &scopes[i].of.scope, &report, error);
-    }
+    struct part *parts = nd_arena_take(arena, (count + 1) * sizeof(*parts));
+    for (size_t i = 0; status == ND_OK && i < count; i++)
+        parts[i].scope = scopes[i].of.scope;
+    if (status == ND_OK)
+        status = copy_parts(from, to, parts, count, error);
+    if (status == ND_OK)
+        status = compare_parts(from, to, parts, count, &report, error);
     nd_arena_destroy(&arena);
-    if (status == ND_OK && report.different > 0)
-        status = nd_fail(error, ND_DATA,
-                         "%zu of %zu parts differ after the copy: something "
-                         "wrote to a store meanwhile; stop all hosts, and copy "
-                         "into a new store",
-                         report.different, count);
     return status;
 }

@@ -20,16 +20,17 @@ struct nd_copy_sum {
     uint8_t digest[ND_DIGEST_BYTES];
 };
 
-/* A scope that has been copied, and what both sides hold of it; they differ
- * where the source changed meanwhile. false stops. */
+/* A scope that has been copied, and what both sides hold of it once all was;
+ * they differ where one of them changed meanwhile. false stops. */
 typedef bool nd_copied_callback(const struct nd_scope *scope,
                                 const struct nd_copy_sum *from,
                                 const struct nd_copy_sum *to, void *context);
 
 /* Copies all of from into to. resume goes on where an earlier copy broke off;
  * without it a target that holds anything is ND_USAGE. Each scope is told once
- * it was compared; ND_DATA where any differs in the end, ND_KEY where the
- * target has another key, ND_CANCELLED. Nothing else may write to either. */
+ * it was compared; ND_DATA where any differs in the end, or the source was
+ * written to meanwhile, ND_KEY where the target has another key, ND_CANCELLED.
+ * Nothing else may write to either. */
 enum nd_status nd_store_copy(struct nd_store *from, struct nd_store *to,
                              bool resume, nd_copied_callback *copied,
                              void *context,

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "redis_server.h"
 #include "store/copy.h"
+#include "store/faulty.h"
 #include "store/sample.h"
 
 static const struct nd_scope first = {"short", "default"};
@@ -30,6 +31,7 @@ struct fixture {
     struct redis_server server;
     struct nd_arena *arena;
     struct nd_store *stores[3]; /* SQLite, Redis, SQLite */
+    char urls[3][128];
     struct nd_error error;
     struct nd_key key;
     uint64_t live; /* of first */
@@ -53,7 +55,6 @@ static struct nd_store *open_store(struct fixture *fixture, const char *url)
 static int set_up(void **state)
 {
     struct fixture *fixture = nd_calloc(1, sizeof(*fixture));
-    char url[128];
     *state = fixture;
     (void)snprintf(fixture->folder, sizeof(fixture->folder),
                    "/tmp/neurald-copy-XXXXXX");
@@ -62,12 +63,14 @@ static int set_up(void **state)
     fixture->arena = nd_arena_create(0);
     redis_server_prepare(&fixture->server);
     redis_server_start(&fixture->server, NULL);
-    (void)snprintf(url, sizeof(url), "sqlite:%s/one.db", fixture->folder);
-    fixture->stores[0] = open_store(fixture, url);
-    (void)snprintf(url, sizeof(url), "redis+unix://%s", fixture->server.socket);
-    fixture->stores[1] = open_store(fixture, url);
-    (void)snprintf(url, sizeof(url), "sqlite:%s/two.db", fixture->folder);
-    fixture->stores[2] = open_store(fixture, url);
+    (void)snprintf(fixture->urls[0], sizeof(fixture->urls[0]),
+                   "sqlite:%s/one.db", fixture->folder);
+    (void)snprintf(fixture->urls[1], sizeof(fixture->urls[1]),
+                   "redis+unix://%s", fixture->server.socket);
+    (void)snprintf(fixture->urls[2], sizeof(fixture->urls[2]),
+                   "sqlite:%s/two.db", fixture->folder);
+    for (size_t i = 0; i < 3; i++)
+        fixture->stores[i] = open_store(fixture, fixture->urls[i]);
     return 0;
 }
 
@@ -315,6 +318,19 @@ static void a_store_survives_the_way_to_redis_and_back(void **state)
     goes_on_as_the_first(fixture, stores[2]);
 }
 
+/* Copies into a target that goes away in the middle. */
+static void break_off(struct fixture *fixture, size_t target)
+{
+    struct nd_store *inner = open_store(fixture, fixture->urls[target]);
+    struct nd_store *breaking;
+    check(fixture, nd_faulty_wrap(inner, "image_write@9=unavailable",
+                                  &fixture->error, &breaking));
+    assert_int_equal(nd_store_copy(fixture->stores[0], breaking, false, NULL,
+                                   NULL, &fixture->error),
+                     ND_UNAVAILABLE);
+    nd_store_close(&breaking);
+}
+
 static bool stop(const struct nd_scope *scope, const struct nd_copy_sum *from,
                  const struct nd_copy_sum *to, void *context)
 {
@@ -328,7 +344,8 @@ static void a_copy_that_broke_off_is_finished(void **state)
     for (size_t i = 1; i < 3; i++) {
         if (i == 1)
             fill(fixture, stores[0]);
-        assert_int_equal(nd_store_copy(stores[0], stores[i], false, stop, NULL,
+        break_off(fixture, i);
+        assert_int_equal(nd_store_copy(stores[0], stores[i], true, stop, NULL,
                                        &fixture->error),
                          ND_CANCELLED);
         assert_int_equal(nd_store_copy(stores[0], stores[i], false, NULL, NULL,
@@ -358,6 +375,51 @@ static void what_differs_in_the_end_is_told(void **state)
         nd_store_copy(stores[0], stores[1], true, NULL, NULL, &fixture->error),
         ND_DATA);
     assert_non_null(strstr(fixture->error.text, "1 of 2"));
+}
+
+/* Writes into the source once its first part was compared. */
+static bool put_meanwhile(const struct nd_scope *scope,
+                          const struct nd_copy_sum *from,
+                          const struct nd_copy_sum *to, void *context)
+{
+    struct fixture *fixture = context;
+    struct nd_sample_put put = make_put(fixture, 6001, ND_SPAM);
+    struct nd_put_result result;
+    if (fixture->scopes++ == 0)
+        check(fixture, nd_store_put(fixture->stores[0], scope, &put, &roomy,
+                                    &fixture->error, &result));
+    return true;
+}
+
+static bool begin_a_scope_meanwhile(const struct nd_scope *scope,
+                                    const struct nd_copy_sum *from,
+                                    const struct nd_copy_sum *to, void *context)
+{
+    static const struct nd_scope third = {"short", "third"};
+    struct fixture *fixture = context;
+    bool existed;
+    const uint8_t identity[ND_IDENTITY_BYTES] = {1};
+    check(fixture, nd_store_forget(fixture->stores[0], &third, identity, 0,
+                                   &fixture->error, &existed));
+    return true;
+}
+
+static void a_source_that_is_not_at_rest_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct nd_store **stores = fixture->stores;
+    fill(fixture, stores[0]);
+    assert_int_equal(nd_store_copy(stores[0], stores[1], false, put_meanwhile,
+                                   fixture, &fixture->error),
+                     ND_DATA);
+    assert_non_null(strstr(fixture->error.text,
+                           "the source was written to while it was copied "
+                           "(short/default)"));
+    assert_int_equal(nd_store_copy(stores[0], stores[2], false,
+                                   begin_a_scope_meanwhile, fixture,
+                                   &fixture->error),
+                     ND_DATA);
+    assert_non_null(strstr(fixture->error.text, "3 parts now, and had 2"));
 }
 
 static void another_key_or_other_names_refuse_it(void **state)
@@ -392,6 +454,7 @@ int main(void)
         TEST(a_store_survives_the_way_to_redis_and_back),
         TEST(a_copy_that_broke_off_is_finished),
         TEST(what_differs_in_the_end_is_told),
+        TEST(a_source_that_is_not_at_rest_is_told),
         TEST(another_key_or_other_names_refuse_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
