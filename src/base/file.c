@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -34,27 +35,63 @@ enum nd_status nd_file_read(const char *path, size_t most_bytes,
         status = nd_fail(error, ND_LIMIT, "%s is larger than %zu bytes", path,
                          most_bytes);
     fclose(file);
+    contents.data[contents.length] = '\0';
+    if (status == ND_OK && contents_r->length == 0) {
+        nd_buffer_free(contents_r);
+        *contents_r = contents;
+        return ND_OK;
+    }
     if (status == ND_OK)
         nd_buffer_append(contents_r, contents.data, contents.length);
     nd_buffer_free(&contents);
     return status;
 }
 
-enum nd_status nd_file_replace(const char *path, const void *data,
-                               size_t length, struct nd_error *error)
+/* Makes path, which is not there yet. */
+static enum nd_status write_new(const char *path, const void *data,
+                                size_t length, struct nd_error *error)
 {
-    char *beside = nd_sprintf("%s.%ld.part", path, (long)getpid());
-    enum nd_status status = ND_OK;
-    FILE *file = fopen(beside, "wxe");
-    if (file == NULL) {
-        status = nd_fail_errno(error, "cannot create %s", beside);
-        free(beside);
-        return status;
-    }
+    FILE *file = fopen(path, "wxe");
+    if (file == NULL)
+        return nd_fail_errno(error, "cannot create %s", path);
     bool written = fwrite(data, 1, length, file) == length &&
                    fflush(file) == 0 && fsync(fileno(file)) == 0;
     written = fclose(file) == 0 && written;
-    if (!written || rename(beside, path) != 0) {
+    if (written)
+        return ND_OK;
+    enum nd_status status = nd_fail_errno(error, "cannot write %s", path);
+    unlink(path);
+    return status;
+}
+
+/* A device or a pipe cannot be replaced, and must not be: /dev/stdout would be
+ * gone for everyone. */
+static bool is_special(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode) &&
+           !S_ISDIR(facts.st_mode);
+}
+
+static enum nd_status write_through(const char *path, const void *data,
+                                    size_t length, struct nd_error *error)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return nd_fail_errno(error, "cannot open %s", path);
+    bool written = fwrite(data, 1, length, file) == length;
+    written = fclose(file) == 0 && written;
+    return written ? ND_OK : nd_fail_errno(error, "cannot write %s", path);
+}
+
+enum nd_status nd_file_replace(const char *path, const void *data,
+                               size_t length, struct nd_error *error)
+{
+    if (is_special(path))
+        return write_through(path, data, length, error);
+    char *beside = nd_sprintf("%s.%ld.part", path, (long)getpid());
+    enum nd_status status = write_new(beside, data, length, error);
+    if (status == ND_OK && rename(beside, path) != 0) {
         status = nd_fail_errno(error, "cannot write %s", path);
         unlink(beside);
     }

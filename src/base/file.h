@@ -18,8 +18,9 @@ enum nd_status nd_file_read(const char *path, size_t most_bytes,
                             struct nd_buffer *contents_r) ND_MUST_CHECK;
 
 /* Makes path a file of these bytes, whole or not at all: they are written
- * beside it and renamed. Readable by all that the umask lets. ND_OUTPUT,
- * ND_FULL, ND_PERMISSION or ND_NO_INPUT. */
+ * beside it and renamed. A device or a pipe is written to as it is. Readable
+ * by all that the umask lets. ND_OUTPUT, ND_FULL, ND_PERMISSION or
+ * ND_NO_INPUT. */
 enum nd_status nd_file_replace(const char *path, const void *data,
                                size_t length,
                                struct nd_error *error) ND_MUST_CHECK;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "nn/network.h"
@@ -149,28 +150,6 @@ static enum nd_status append_body(struct nd_cli *cli, struct nd_buffer *html,
     return nd_report_mistakes(cli, html, input);
 }
 
-/* Beside the target first, so that a report is either whole or not there. */
-static enum nd_status write_file(struct nd_cli *cli, const char *path,
-                                 const struct nd_buffer *html)
-{
-    char *temporary = nd_sprintf("%s.%ld.part", path, (long)getpid());
-    enum nd_status status = ND_OK;
-    FILE *file = fopen(temporary, "wxe");
-    if (file == NULL) {
-        status = nd_fail_errno(&cli->error, "cannot create %s", temporary);
-        free(temporary);
-        return status;
-    }
-    bool written = fwrite(html->data, 1, html->length, file) == html->length;
-    written = fclose(file) == 0 && written;
-    if (!written || rename(temporary, path) != 0) {
-        status = nd_fail_errno(&cli->error, "cannot write report %s", path);
-        unlink(temporary);
-    }
-    free(temporary);
-    return status;
-}
-
 enum nd_status nd_report_write(struct nd_cli *cli, const char *path,
                                const struct nd_report_input *input)
 {
@@ -180,7 +159,7 @@ enum nd_status nd_report_write(struct nd_cli *cli, const char *path,
     enum nd_status status = append_body(cli, &html, input);
     nd_buffer_append_text(&html, "</body>\n</html>\n");
     if (status == ND_OK) {
-        status = write_file(cli, path, &html);
+        status = nd_file_replace(path, html.data, html.length, &cli->error);
     }
     if (status == ND_OK) {
         nd_progress_end(&cli->progress, path);

@@ -9,15 +9,17 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "nn/dataset.h"
 #include "nn/network.h"
 #include "nn/svmlight.h"
+
+#define MAX_FILE_BYTES ((size_t)4 << 30)
 
 /* Where the parser stands, for its messages, and the row being read. */
 struct parser {
@@ -123,6 +125,17 @@ static enum nd_status read_entry(struct parser *parser, int64_t *last)
     return ND_OK;
 }
 
+/* "qid:N" behind a label groups lines for ranking: nothing to a classifier. */
+static void skip_query(struct parser *parser)
+{
+    skip_blanks(parser);
+    if (parser->end - parser->position < 4 ||
+        memcmp(parser->position, "qid:", 4) != 0)
+        return;
+    while (!at_end(parser) && !is_blank(*parser->position))
+        parser->position++;
+}
+
 static enum nd_status read_line(struct parser *parser, struct nd_dataset *set)
 {
     double label;
@@ -133,6 +146,7 @@ static enum nd_status read_line(struct parser *parser, struct nd_dataset *set)
         return ND_OK;
     if (!read_number(parser, &label))
         return malformed(parser, "expected a label, a number");
+    skip_query(parser);
     for (skip_blanks(parser); !at_end(parser); skip_blanks(parser)) {
         enum nd_status status = read_entry(parser, &last);
         if (status != ND_OK)
@@ -167,32 +181,12 @@ enum nd_status nd_svmlight_parse(const char *name, const char *text,
     return status;
 }
 
-static enum nd_status read_file(const char *path, struct nd_error *error,
-                                struct nd_buffer *text)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return nd_fail_errno(error, "cannot open %s", path);
-    size_t got;
-    do {
-        uint8_t *room = nd_buffer_reserve(text, 1 << 16);
-        got = fread(room, 1, 1 << 16, file);
-        text->length += got;
-        text->data[text->length] = '\0';
-    } while (got > 0);
-    enum nd_status status = ND_OK;
-    if (ferror(file))
-        status = nd_fail_errno(error, "cannot read %s", path);
-    (void)fclose(file);
-    return status;
-}
-
 enum nd_status nd_dataset_read_svmlight(const char *path,
                                         struct nd_error *error,
                                         struct nd_dataset **dataset_r)
 {
     struct nd_buffer text = {0};
-    enum nd_status status = read_file(path, error, &text);
+    enum nd_status status = nd_file_read(path, MAX_FILE_BYTES, error, &text);
     if (status == ND_OK)
         status = nd_svmlight_parse(path, (const char *)text.data, text.length,
                                    error, dataset_r);

@@ -54,6 +54,16 @@ static void comments_blanks_and_zeros_add_nothing(void **state)
     nd_dataset_destroy(&set);
 }
 
+static void groups_of_a_ranking_are_passed_over(void **state)
+{
+    struct nd_dataset *set = parse("1 qid:7 1:2\n0 qid:7\n0\tqid:8 2:1");
+    assert_int_equal(nd_dataset_count(set), 3);
+    assert_int_equal(nd_dataset_row(set, 0).count, 1);
+    assert_int_equal(nd_dataset_row(set, 1).count, 0);
+    assert_int_equal(nd_dataset_width(set), 2);
+    nd_dataset_destroy(&set);
+}
+
 static void malformed_lines_are_told_with_file_and_line(void **state)
 {
     static const char *const lines[] = {
@@ -62,7 +72,7 @@ static void malformed_lines_are_told_with_file_and_line(void **state)
         "1 1:3.4e39", "1 1:1:1",      "1 2:1 1:1",    "1 2:1 2:1", "1 1: 2",
         "1 1 :2",     "1 16777217:1", "1 99999999:1", "1 1:1x",    "1 x1:1",
         "nan 1:1",    "1 1:--1",      "1 1:1e",       "1:1 2:1",   "1 1:.",
-        "1 1.5:1",
+        "1 1.5:1",    "1 1:1 qid:1",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         char text[64];
@@ -132,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_line_is_a_label_and_columns_from_one),
         cmocka_unit_test(labels_above_zero_are_spam),
         cmocka_unit_test(comments_blanks_and_zeros_add_nothing),
+        cmocka_unit_test(groups_of_a_ranking_are_passed_over),
         cmocka_unit_test(malformed_lines_are_told_with_file_and_line),
         cmocka_unit_test(a_nul_byte_is_malformed),
         cmocka_unit_test(the_highest_column_is_accepted),
