@@ -13,9 +13,10 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/memory.h"
 
-#define MIN_TOKEN 16
+#define GOOD_TOKEN 16 /* characters that are not guessed */
 #define MAX_TOKEN 256
 #define MAX_TOKENS 1000
 
@@ -28,6 +29,7 @@ struct nd_tokens {
     struct nd_key key;
     struct token *items;
     size_t count;
+    size_t short_count; /* of them, shorter than GOOD_TOKEN */
     bool has_read;
 };
 
@@ -58,7 +60,7 @@ static bool is_token(const char *word)
             return false;
         }
     }
-    return length >= MIN_TOKEN && length <= MAX_TOKEN;
+    return length > 0 && length <= MAX_TOKEN;
 }
 
 /* Where lines go: the daemon keeps digests, a client the best token. */
@@ -77,6 +79,7 @@ static void add_token(struct nd_tokens *tokens, enum nd_access access,
     token->access = access;
     nd_digest(word, strlen(word), &tokens->key, token->digest);
     tokens->has_read = tokens->has_read || access == ND_ACCESS_READ;
+    tokens->short_count += strlen(word) < GOOD_TOKEN ? 1 : 0;
 }
 
 static const char *take_token(struct token_sink *sink, enum nd_access access,
@@ -106,14 +109,15 @@ static const char *read_line(struct token_sink *sink, char *line)
         return NULL;
     }
     char *word = strtok_r(NULL, blanks, &rest);
-    if (word == NULL && sink->best != NULL && is_token(role)) {
+    bool alone = word == NULL && role_of(role) == ND_ACCESS_NONE;
+    if (alone && sink->best != NULL && is_token(role)) {
         return take_token(sink, ND_ACCESS_READ, role);
     }
     if (role_of(role) == ND_ACCESS_NONE) {
         return "a line is 'ROLE TOKEN', with the role read, learn or admin";
     }
     if (word == NULL || !is_token(word)) {
-        return "a token has 16 to 256 printable characters without blanks";
+        return "a token has 1 to 256 printable characters without blanks";
     }
     if (strtok_r(NULL, blanks, &rest) != NULL) {
         return "there is a word too many behind the token";
@@ -148,11 +152,18 @@ static enum nd_status check_file(FILE *file, const char *path,
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
         return nd_fail(error, ND_CONFIG, "token file %s is not a file", path);
     }
-    if ((info.st_mode & 0007) != 0) {
+    unsigned mode = (unsigned)info.st_mode & 07777U;
+    if ((mode & 0002U) != 0) {
         return nd_fail(error, ND_CONFIG,
-                       "token file %s is open to everyone (mode %04o); "
+                       "token file %s can be written by everyone (mode %04o); "
                        "'chmod 0640 %s' mends that",
-                       path, (unsigned)info.st_mode & 07777U, path);
+                       path, mode, path);
+    }
+    if ((mode & 0004U) != 0) {
+        nd_log(ND_LOG_WARNING,
+               "token file %s can be read by everyone (mode %04o); "
+               "'chmod 0640 %s' mends that",
+               path, mode, path);
     }
     return ND_OK;
 }
@@ -183,6 +194,12 @@ enum nd_status nd_tokens_load(const char *path, struct nd_error *error,
     if (status != ND_OK) {
         nd_tokens_destroy(&tokens);
         return status;
+    }
+    if (tokens->short_count > 0) {
+        nd_log(ND_LOG_WARNING,
+               "%zu of the tokens in %s have less than %d characters, and can "
+               "be guessed",
+               tokens->short_count, path, GOOD_TOKEN);
     }
     *tokens_r = tokens;
     return ND_OK;

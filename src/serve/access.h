@@ -23,17 +23,17 @@ const char *nd_access_name(enum nd_access access);
 struct nd_tokens;
 
 /* Reads the file at path: a line a token, "ROLE TOKEN", role read, learn or
- * admin; empty lines and those that begin with '#' are left out. A token is 16
+ * admin; empty lines and those that begin with '#' are left out. A token is 1
  * to 256 printable characters without blanks. path NULL: no tokens. ND_CONFIG
- * names the line, and refuses a file that others than its owner and group can
- * read. */
+ * names the line, and refuses a file that everyone can write. Logs a warning of
+ * one that everyone can read, and of tokens under 16 characters. */
 enum nd_status nd_tokens_load(const char *path, struct nd_error *error,
                               struct nd_tokens **tokens_r) ND_MUST_CHECK;
 
 #define ND_TOKEN_BYTES 257
 
 /* For a client: the token with the largest role in a file of that kind; a line
- * with a token alone will do, too. token_r has size bytes (ND_TOKEN_BYTES).
+ * with a token alone will do, too. Warns of the file as above. token_r has size bytes (ND_TOKEN_BYTES).
  * ND_CONFIG, also where there is none. */
 enum nd_status nd_token_read(const char *path, struct nd_error *error,
                              char *token_r, size_t size) ND_MUST_CHECK;

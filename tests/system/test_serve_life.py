@@ -29,9 +29,12 @@ def test_configuration_is_checked_without_a_start(neurald, tmp_path,
                   "serve", "--test-config", words="cook is no role")
     tokens = tmp_path / "tokens"
     tokens.write_text(f"learn {LEARN}\n")
-    tokens.chmod(0o644)
+    tokens.chmod(0o646)
     neurald.fails(78, "serve", "--token-file", tokens, "--test-config",
-                  words="open to everyone")
+                  words="can be written by everyone")
+    tokens.chmod(0o644)
+    checked = neurald.ok("serve", "--token-file", tokens, "--test-config")
+    assert "can be read by everyone" in checked.err
     assert not neurald.store.exists()
 
 
