@@ -4,8 +4,9 @@
  * one message up to its limit, whatever the file's size and its lines' lengths.
  * A message begins with a "From " line behind an empty line, or at the start of
  * the file; the line has to look like one that a mailbox program writes, since
- * not all of them quote such lines in bodies. A file that does not start with
- * one is a single message.
+ * not all of them quote such lines in bodies. A '>' that quotes one is taken
+ * off, so that a message is the same in an mbox as it was at the door. A file
+ * that does not start with such a line is a single message.
  */
 #include "mail/mailbox.h"
 
@@ -49,6 +50,23 @@ static void fill(struct nd_mailbox *mailbox, size_t wanted)
     }
 }
 
+/* Whether no more than a program to unpack can make mail of these bytes. */
+static bool is_compressed(const uint8_t *data, size_t length)
+{
+    static const struct {
+        uint8_t length;
+        char magic[6];
+    } kinds[] = {
+        {3, "\x1f\x8b\x08"},     {3, "BZh"},    {6, "\xfd\x37zXZ"},
+        {4, "\x28\xb5\x2f\xfd"}, {4, "PK\3\4"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (length >= kinds[i].length &&
+            memcmp(data, kinds[i].magic, kinds[i].length) == 0)
+            return true;
+    return false;
+}
+
 void nd_mailbox_begin(struct nd_mailbox *mailbox, int file)
 {
     uint8_t *block = mailbox->block;
@@ -57,6 +75,7 @@ void nd_mailbox_begin(struct nd_mailbox *mailbox, int file)
     *mailbox = (struct nd_mailbox){.file = file, .block = block};
     fill(mailbox, FROM_BYTES);
     mailbox->is_mbox = mailbox->length >= 5 && memcmp(block, "From ", 5) == 0;
+    mailbox->is_compressed = is_compressed(block, mailbox->length);
 }
 
 bool nd_mailbox_more(struct nd_mailbox *mailbox)
@@ -147,6 +166,20 @@ static bool is_empty_line(const struct nd_mailbox *mailbox)
            (left >= 2 && line[0] == '\r' && line[1] == '\n');
 }
 
+/* "From " behind one '>' or several, which an mbox's writer put there. */
+static bool next_is_quoted(struct nd_mailbox *mailbox)
+{
+    if (mailbox->block[mailbox->position] != '>')
+        return false;
+    fill(mailbox, FROM_BYTES);
+    const uint8_t *line = mailbox->block + mailbox->position;
+    size_t left = mailbox->length - mailbox->position;
+    size_t quotes = 1;
+    while (quotes < left && quotes < FROM_BYTES && line[quotes] == '>')
+        quotes++;
+    return left - quotes >= 5 && memcmp(line + quotes, "From ", 5) == 0;
+}
+
 /* Lines up to the next message. */
 static uint64_t read_lines(struct nd_mailbox *mailbox, size_t limit,
                            struct nd_buffer *message)
@@ -154,12 +187,15 @@ static uint64_t read_lines(struct nd_mailbox *mailbox, size_t limit,
     uint64_t total = 0;
     bool line_start = true;
     bool after_empty = false;
+    bool in_body = false;
     while (nd_mailbox_more(mailbox)) {
         if (line_start && after_empty && next_is_from(mailbox))
             break;
         if (line_start) {
             fill(mailbox, 2);
             after_empty = is_empty_line(mailbox);
+            in_body = in_body || after_empty;
+            mailbox->position += in_body && next_is_quoted(mailbox) ? 1 : 0;
         }
         size_t moved;
         line_start = move_line(mailbox, limit, message, &moved);
@@ -184,7 +220,7 @@ bool nd_mailbox_next(struct nd_mailbox *mailbox, size_t limit,
                      struct nd_buffer *message, uint64_t *full_length_r)
 {
     nd_buffer_clear(message);
-    if (!nd_mailbox_more(mailbox))
+    if (mailbox->is_compressed || !nd_mailbox_more(mailbox))
         return false;
     *full_length_r = mailbox->is_mbox ? read_lines(mailbox, limit, message)
                                       : read_all(mailbox, limit, message);

@@ -137,6 +137,8 @@ static void end_file(struct nd_mail_source *source)
 {
     if (source->mailbox.failed)
         skip(source, source->path, strerror(source->mailbox.error_number));
+    else if (source->mailbox.is_compressed)
+        skip(source, source->path, "compressed; unpack it first");
     else if (source->number == 0)
         skip(source, source->path, "empty");
     close_file(source);

@@ -31,9 +31,10 @@ struct nd_mail_source;
 
 /* Opens paths ("-": standard input). Folders are walked in byte order of
  * names, without following links to folders; a Maildir's cur and new are
- * read, its tmp not; hidden files and Dovecot's index files are left out. A
- * file that starts with "From " and holds more such lines is an mbox. Devices,
- * fifos and sockets are skipped (a fifo named itself is an error). ND_NO_INPUT
+ * read, its tmp and the files beside them not; hidden files and Dovecot's index
+ * files are left out. A file that starts with "From " and holds more such lines
+ * is an mbox. Devices, fifos, sockets and compressed files are skipped (a fifo
+ * named itself is an error). ND_NO_INPUT
  * where a path does not exist; ND_NOTHING where no file is found in any. */
 enum nd_status nd_source_open(const char *const *paths, size_t count,
                               const struct nd_source_options *options,

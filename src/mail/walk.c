@@ -2,7 +2,7 @@
  *
  * Walks folders. Files are only listed here and never opened, so that a fifo
  * cannot block and the number of files is known before the first is read. A
- * Maildir is an ordinary folder to it, but for what its tmp means.
+ * Maildir is an ordinary folder to it, but for what is no mail in it.
  */
 #include "mail/walk.h"
 
@@ -65,18 +65,27 @@ static bool is_bookkeeping(const char *name)
     return ends_with(name, ".msf");
 }
 
-static bool is_folder(const char *folder, const char *name)
+/* The kind of an entry, as S_IFMT has it; 0 where there is none. */
+static mode_t kind_of(const char *folder, const char *name)
 {
     struct stat facts;
     char *path = nd_sprintf("%s/%s", folder, name);
-    bool answer = lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    bool there = lstat(path, &facts) == 0;
     free(path);
-    return answer;
+    return there ? facts.st_mode & S_IFMT : 0;
 }
 
 static bool is_maildir(const char *folder)
 {
-    return is_folder(folder, "cur") && is_folder(folder, "new");
+    return kind_of(folder, "cur") == S_IFDIR &&
+           kind_of(folder, "new") == S_IFDIR;
+}
+
+/* What a Maildir has beside cur and new is no mail: messages on their way in
+ * tmp, and the files of mail programs. */
+static bool is_beside_mail(const char *maildir, const char *name)
+{
+    return strcmp(name, "tmp") == 0 || kind_of(maildir, name) == S_IFREG;
 }
 
 static int keep_entry(const struct dirent *entry)
@@ -127,7 +136,7 @@ static void walk_folder(const struct walk *walk, const char *folder,
     const char *slash = ends_with(folder, "/") ? "" : "/";
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
-        if (!maildir || strcmp(name, "tmp") != 0)
+        if (!maildir || !is_beside_mail(folder, name))
             walk_entry(walk, nd_sprintf("%s%s%s", folder, slash, name), depth);
         free(entries[i]);
     }

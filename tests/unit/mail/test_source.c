@@ -154,13 +154,50 @@ static void lines_in_bodies_that_begin_with_from_do_not_split(void **state)
 {
     static const char body[] =
         FROM "Subject: x\n\nFrom now on, it is\n\nFrom me to you\n"
-             "words\n" FROM "\n>From ann Thu Jan  1 10:00:00 2026\n\n"
+             "words\n" FROM "\n> From ann Thu Jan  1 10:00:00 2026\n\n"
              "From 10:00 to 11:00 in room 2026\n\n";
     struct run run;
     write_text("mbox", body);
     start(&run, (const char *[]){"mbox"}, 1, 1000);
     assert_next(&run, "mbox", body);
     assert_end(&run);
+    stop(&run);
+}
+
+/* What the writer of an mbox put in front goes again, and nothing else: not in
+ * the header, where ">From " is a line of its own, nor in a single message. */
+static void quoted_from_lines_are_as_they_were(void **state)
+{
+    struct run run;
+    write_text("mbox", FROM ">From ann Thu Jan  1 10:00:00 2026\n"
+                            "A: b\n\n>From me\n>>>From you\n"
+                            ">Fro\n>>\nx >From him\n>From ");
+    write_text("single", "A: b\n\n>From me\n");
+    start(&run, (const char *[]){"mbox", "single"}, 2, 1000);
+    assert_next(&run, "mbox",
+                FROM ">From ann Thu Jan  1 10:00:00 2026\n"
+                     "A: b\n\nFrom me\n>>From you\n"
+                     ">Fro\n>>\nx >From him\nFrom ");
+    assert_next(&run, "single", "A: b\n\n>From me\n");
+    assert_end(&run);
+    stop(&run);
+}
+
+/* Learned as they are, they would teach the network what gzip looks like. */
+static void compressed_files_are_skipped_and_said(void **state)
+{
+    struct run run;
+    write_file("gz", "\x1f\x8b\x08\0\0\0", 6);
+    write_file("zst", "\x28\xb5\x2f\xfd", 4);
+    write_text("bz2", "BZh91AY");
+    write_text("mail", "BZ: not packed\n\n");
+    start(&run, (const char *[]){"gz", "zst", "bz2", "mail"}, 4, 1000);
+    assert_next(&run, "mail", "BZ: not packed\n\n");
+    assert_end(&run);
+    assert_string_equal((const char *)run.skips.text.data,
+                        "gz: compressed; unpack it first; "
+                        "zst: compressed; unpack it first; "
+                        "bz2: compressed; unpack it first; ");
     stop(&run);
 }
 
@@ -255,7 +292,7 @@ static void a_folder_is_walked_in_byte_order(void **state)
                  "mail/z mail/b/2:1 mail/b/2:2 mail/b/c/3");
 }
 
-static void a_maildir_s_tmp_is_left_out_and_another_tmp_is_not(void **state)
+static void what_a_maildir_has_beside_cur_and_new_is_left_out(void **state)
 {
     static const char *const folders[] = {"m",     "m/cur", "m/new",
                                           "m/tmp", "n",     "n/tmp"};
@@ -264,9 +301,11 @@ static void a_maildir_s_tmp_is_left_out_and_another_tmp_is_not(void **state)
     write_text("m/cur/1.host:2,S", "A: b\n\n");
     write_text("m/new/2.host", "A: b\n\n");
     write_text("m/tmp/3.host", "A: b\n\n");
+    write_text("m/subscriptions", "Junk\n");
+    write_text("n/subscriptions", "A: b\n\n");
     write_text("n/tmp/4", "A: b\n\n");
     assert_paths((const char *[]){"m", "n"}, 2,
-                 "m/cur/1.host:2,S m/new/2.host n/tmp/4");
+                 "m/cur/1.host:2,S m/new/2.host n/subscriptions n/tmp/4");
 }
 
 static void empty_files_are_skipped_and_said(void **state)
@@ -530,11 +569,13 @@ int main(void)
         in_folder(an_mbox_of_one_message_is_called_by_its_file),
         in_folder(an_mbox_gives_its_messages_with_numbers),
         in_folder(lines_in_bodies_that_begin_with_from_do_not_split),
+        in_folder(quoted_from_lines_are_as_they_were),
+        in_folder(compressed_files_are_skipped_and_said),
         in_folder(separators_are_told_from_sentences),
         in_folder(an_mbox_with_crlf_is_split_too),
         in_folder(a_truncated_mbox_gives_what_is_left),
         in_folder(a_folder_is_walked_in_byte_order),
-        in_folder(a_maildir_s_tmp_is_left_out_and_another_tmp_is_not),
+        in_folder(what_a_maildir_has_beside_cur_and_new_is_left_out),
         in_folder(empty_files_are_skipped_and_said),
         in_folder(fifos_and_links_to_folders_in_a_folder_are_skipped),
         in_folder(a_device_or_fifo_that_is_named_is_refused),
