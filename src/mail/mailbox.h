@@ -17,9 +17,9 @@ struct nd_mailbox {
     uint8_t *block; /* bytes read and not yet used: from position to length */
     size_t position;
     size_t length;
-    bool at_end;  /* the file has no more */
-    bool failed;  /* reading it went wrong; errno is in error_number */
-    bool is_mbox; /* it starts with "From " */
+    bool at_end;        /* the file has no more */
+    bool failed;        /* reading it went wrong; errno is in error_number */
+    bool is_mbox;       /* it starts with "From " */
     bool is_compressed; /* by gzip, bzip2, xz, zstd or zip: no message in it */
     int error_number;
     uint64_t read_bytes;
@@ -31,8 +31,8 @@ void nd_mailbox_free(struct nd_mailbox *mailbox);
 
 /* The next message into message, at most limit bytes of it; full_length_r gets
  * what it really has. Of an mbox without the '>' that quotes "From " at the
- * start of a line of the body. False after the last, and where reading failed. Passes
- * over what is beyond the limit without keeping it. */
+ * start of a line of the body. False after the last, and where reading failed.
+ * Passes over what is beyond the limit without keeping it. */
 bool nd_mailbox_next(struct nd_mailbox *mailbox, size_t limit,
                      struct nd_buffer *message, uint64_t *full_length_r);
 

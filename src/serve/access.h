@@ -33,8 +33,8 @@ enum nd_status nd_tokens_load(const char *path, struct nd_error *error,
 #define ND_TOKEN_BYTES 257
 
 /* For a client: the token with the largest role in a file of that kind; a line
- * with a token alone will do, too. Warns of the file as above. token_r has size bytes (ND_TOKEN_BYTES).
- * ND_CONFIG, also where there is none. */
+ * with a token alone will do, too. Warns of the file as above. token_r has size
+ * bytes (ND_TOKEN_BYTES). ND_CONFIG, also where there is none. */
 enum nd_status nd_token_read(const char *path, struct nd_error *error,
                              char *token_r, size_t size) ND_MUST_CHECK;
 
