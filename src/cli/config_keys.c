@@ -154,7 +154,8 @@ static const struct nd_key_info rule_keys[] = {
      "Whose network: mail, our own; rspamd, the one that rspamd's neural "
      "module keeps in its Redis (docs/rspamd.md). Of a rule of the second kind "
      "count settings, reservoir, train_after, train_interval, min_train, "
-     "train_time, train_memory, train_nice, watch_interval, lease, seed, "
+     "train_time, train_memory, train_nice, train_share, watch_interval, "
+     "lease, seed, "
      "keep_models, ann_expire and the keys that begin with rspamd_."},
     {"mode", ND_KEY_CHOICE, "active", 0, 0, RULE(mode), 0, "active observe",
      "observe: verdicts are given with weight 0."},
@@ -226,6 +227,12 @@ static const struct nd_key_info rule_keys[] = {
         RULE(train_memory_bytes), "Address space that the trainer may take."),
     KEY("train_nice", COUNT, "10", 0, 19, RULE(train_nice),
         "The trainer gives way to other processes: its nice value."),
+    KEY("train_share", NUMBER, "0.1", 0, 1, RULE(train_share),
+        "The daemon's trainer takes only processor time that nobody else wants "
+        "(SCHED_IDLE), as long as that is this share of a processor; else it "
+        "competes with its nice value for 10 s. 0: it never competes. 1: it "
+        "always does, as where the right to raise priorities is missing "
+        "(LimitNICE of the systemd unit, RLIMIT_NICE)."),
 
     KEY("max_profiles", COUNT, "3", 1, 1000, RULE(max_profiles),
         "Sets of symbols that are remembered for each settings name."),

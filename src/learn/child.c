@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "learn/child_spawn.h"
+#include "learn/spare.h"
 
 #define GRACE_MS 500
 #define TICK_MS 100
@@ -37,7 +38,8 @@ struct nd_child {
     int64_t started_us, progress_us; /* monotonic */
     uint64_t counter;                /* of its last progress */
     struct nd_buffer incoming;
-    size_t used; /* bytes of incoming that the last frame took */
+    size_t used;           /* bytes of incoming that the last frame took */
+    struct nd_spare spare; /* once it was waited for */
     nd_child_listener *listener; /* NULL: none */
     void *context;
 };
@@ -405,8 +407,13 @@ enum nd_status nd_child_receive(struct nd_child *child, int64_t wait_ms,
 enum nd_status nd_child_await(struct nd_child *child, enum nd_frame_type type,
                               struct nd_error *error, struct nd_frame *frame_r)
 {
+    if (child->spare.process == 0) {
+        nd_spare_begin(child->process, child->limits.share, child->limits.nice,
+                       &child->spare);
+    }
     for (;;) {
         struct nd_child_progress progress;
+        nd_spare_look(&child->spare);
         enum nd_status status =
             nd_child_receive(child, TICK_MS, error, frame_r, &progress);
         bool heard = status == ND_OK;

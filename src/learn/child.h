@@ -17,6 +17,8 @@
 struct nd_child_limits {
     int64_t time_ms; /* wall clock, from start to end; 0: none */
     int64_t idle_ms; /* without progress; 0: none */
+    double share;    /* of spare time, below which it competes (spare.h) */
+    int nice;        /* that it gives itself */
 };
 
 struct nd_child;

@@ -36,6 +36,7 @@ static void set_training(struct nd_rule *rule)
     rule->train_time_ms = 30 * MINUTE_MS;
     rule->train_memory_bytes = INT64_C(2) << 30;
     rule->train_nice = 10;
+    rule->train_share = 0.1;
 }
 
 void nd_rule_init(struct nd_rule *rule_r)

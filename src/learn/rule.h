@@ -56,6 +56,7 @@ struct nd_rule {
     int64_t train_time_ms;      /* 30 min */
     int64_t train_memory_bytes; /* 2 GiB */
     int train_nice;             /* 10 */
+    double train_share;         /* 0.1; of spare time (spare.h) */
 
     /* what is kept, and the verdict */
     uint32_t max_profiles;          /* 3 */

@@ -120,7 +120,9 @@ static enum nd_status run(struct nd_training *training, struct nd_error *error)
 {
     const struct nd_rule *rule = &training->engine->rule;
     struct nd_child_limits limits = {.time_ms = rule->train_time_ms,
-                                     .idle_ms = rule->lease_ms / 2};
+                                     .idle_ms = rule->lease_ms / 2,
+                                     .share = rule->train_share,
+                                     .nice = rule->train_nice};
     struct nd_frame model;
     enum nd_status status = nd_training_prepare(training, error);
     if (status == ND_OK) {

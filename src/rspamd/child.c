@@ -124,7 +124,9 @@ enum nd_status nd_rspamd_train_apart(
     struct conversation conversation = {.vectors = vectors, .options = options};
     struct nd_rspamd_training training = {0};
     struct nd_child_limits limits = {.time_ms = options->time_ms,
-                                     .idle_ms = options->idle_ms};
+                                     .idle_ms = options->idle_ms,
+                                     .share = options->share,
+                                     .nice = options->nice};
     enum nd_status status = nd_rspamd_check_enough(vectors, error);
     if (status == ND_OK)
         status = nd_child_start(&limits, ND_RSPAMD_CHILD_ARGUMENT, error,

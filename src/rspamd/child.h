@@ -25,8 +25,9 @@ int nd_rspamd_child_main(void) ND_MUST_CHECK;
 struct nd_rspamd_child_options {
     uint64_t seed;
     int64_t time_ms, idle_ms; /* as of struct nd_child_limits */
-    uint64_t memory_bytes;    /* 0: no limit */
+    double share;
     int nice;
+    uint64_t memory_bytes; /* 0: no limit */
     /* Called each 100 ms at least, with true where the training went on since.
      * An answer other than ND_OK ends it, and is that of
      * nd_rspamd_train_apart. May be NULL. */

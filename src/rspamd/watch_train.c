@@ -51,6 +51,7 @@ static enum nd_status train(struct nd_rspamd_look *look, struct nd_error *error)
         .idle_ms = rule->lease_ms / 2,
         .memory_bytes = (uint64_t)rule->train_memory_bytes,
         .nice = rule->train_nice,
+        .share = rule->train_share,
         .tick = tick,
         .context = look};
     if (options.seed == 0)

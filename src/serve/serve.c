@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "learn/spare.h"
 #include "serve/http.h"
 #include "serve/listen.h"
 #include "serve/privileges.h"
@@ -317,6 +318,7 @@ enum nd_status nd_serve(struct nd_serve_plan *plan, nd_serve_reload *again,
                             .milter_listener = -1};
     uint64_t watchdog_us = 0;
     nd_serve_log_open(plan->settings);
+    nd_spare_allow();
     enum nd_status status = start(&daemon, error);
     if (status == ND_OK) {
         tell_listeners(&daemon);

@@ -2,15 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon under load, driven by wrk on the same processors.
 
-    tests/bench/bench_serve.py [--quick] [--flat]
+    tests/bench/bench_serve.py [--quick] [--flat | --training]
 
 Scores scan results whose symbols the model knows, and whole messages, over
 keep-alive connections; then the first again beside 1,000 idle and 200 slow
-connections, and while a training is in full swing. Each figure stands beside
+connections. Each figure stands beside
 GET /healthz of the same daemon, measured in turns with it: on a shared machine
 the ratio says more than the number, and so does the processor time that the
 daemon took for a request. --flat sends 1,000,000 requests and tells the memory
 before and after.
+
+What a training costs is measured at a tenth of that rate, since a 99th
+percentile of a daemon that has all it can do says nothing but that. Windows
+with and without it take turns, its process being stopped for the second, and
+medians are compared. Where perf can trace the scheduler, it also tells how long
+the daemon's threads waited for a processor that the trainer had, which other
+load of the machine does not change.
 """
 import argparse
 import contextlib
@@ -21,6 +28,7 @@ import random
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -259,19 +267,99 @@ def measure_all(daemon, folder, findings, messages, seconds):
               (alone[2] + again[2]) / 2)
     report.line("scan results, before and after", before)
     report.line("with 1,000 idle, 200 slow", beside, before)
-    daemon.configure("max_iterations = 10000\n seeds = 16")
+    measure_training(daemon, folder, findings)
+
+
+# ---- beside a training ----
+
+PACED = """
+function delay()
+    return math.random(0, 20)
+end
+"""
+SWITCH = re.compile(r"\[(\d+)\] +([\d.]+): +sched:sched_(switch|wakeup): (.*)")
+
+
+def start_training(daemon):
+    """One that goes on for long; answers the child's process id."""
+    # A stopped child looks like one that starves: it is never to compete.
+    daemon.configure("max_iterations = 10000\n seeds = 16\n train_share = 0")
     daemon.process.send_signal(signal.SIGHUP)
     time.sleep(1)
     number = daemon.post("/v1/train?force=1")["id"]
-    while daemon.get(f"/v1/jobs/{number}")["stage"] == "":
+    while not daemon.get(f"/v1/jobs/{number}")["stage"].startswith("cand"):
         time.sleep(0.05)
-    time.sleep(1)
-    training = wrk(daemon, seconds, findings)
-    state = daemon.get(f"/v1/jobs/{number}")["state"]
-    quiet = before
-    report.line("scan results, no training", quiet)
-    report.line(f"while one trains ({state})", training, quiet)
-    print(f"p99 under training: {training[1] / quiet[1]:.2f} times")
+    return int(subprocess.run(
+        ["pgrep", "-P", str(daemon.process.pid), "-f", "--",
+         "--trainer-child"], capture_output=True, text=True,
+        check=True).stdout)
+
+
+def waits_behind(child, threads, events):
+    """How long, in ms, each thread that woke up waited on the processor that
+    the child had."""
+    woken, waits = {}, []
+    for line in events.splitlines():
+        found = SWITCH.search(line)
+        if not found:
+            continue
+        now = float(found[2])
+        pids = [int(pid) for pid in re.findall(r"pid=(\d+)", found[4])]
+        if found[3] == "wakeup" and pids[0] in threads:
+            woken.setdefault(pids[0], now)
+        elif found[3] == "switch" and pids[1] in woken:
+            waited = (now - woken.pop(pids[1])) * 1000
+            waits += [waited] if pids[0] == child else []
+    return waits
+
+
+def trace_waits(daemon, child, script):
+    """None where perf cannot trace."""
+    load = subprocess.Popen(
+        ["wrk", "-t1", "-c32", "-d12", "-s", script, daemon.url("/v1/score")],
+        stdout=subprocess.DEVNULL)
+    events = ""
+    with contextlib.suppress(OSError):
+        for _ in range(4):
+            record = daemon.folder / "perf.data"
+            subprocess.run(
+                ["perf", "record", "-q", "-a", "-m", "4096", "-e",
+                 "sched:sched_switch,sched:sched_wakeup", "-o", record,
+                 "sleep", "2"], check=False, stderr=subprocess.DEVNULL)
+            events += subprocess.run(
+                ["perf", "script", "-i", record, "--ns", "-F",
+                 "cpu,time,event,trace"], check=False, capture_output=True,
+                text=True).stdout
+    load.wait()
+    threads = {int(name) for name in
+               os.listdir(f"/proc/{daemon.process.pid}/task")}
+    return waits_behind(child, threads, events) if events else None
+
+
+def measure_training(daemon, folder, findings, rounds=15):
+    script = folder / "paced.lua"
+    script.write_text(findings.read_text() + PACED)
+    child = start_training(daemon)
+    with_one, without = [], []
+    for _ in range(rounds):
+        os.kill(child, signal.SIGSTOP)
+        without.append(wrk(daemon, 1, script, connections=32))
+        os.kill(child, signal.SIGCONT)
+        with_one.append(wrk(daemon, 1, script, connections=32))
+    middle = [tuple(statistics.median(column) for column in zip(*windows))
+              for windows in (without, with_one)]
+    report = Report(daemon, 1)
+    report.line("paced, no training (median)", middle[0])
+    report.line("paced, beside one (median)", middle[1], middle[0])
+    print(f"p99 beside a training: {middle[1][1] / middle[0][1]:.2f} times, "
+          f"medians of {rounds} windows in turns")
+    waits = trace_waits(daemon, child, script)
+    if waits is None:
+        print("waits behind the trainer: perf cannot trace here")
+    else:
+        print(f"waits behind the trainer: {len(waits)} in 8 s, the median "
+              f"{statistics.median(waits or [0]):.3f} ms, "
+              f"{sum(wait > 1 for wait in waits)} of over 1 ms")
 
 
 def measure_memory(daemon, findings, requests):
@@ -290,6 +378,8 @@ def measure_memory(daemon, findings, requests):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="2 s a figure")
+    parser.add_argument("--training", action="store_true",
+                        help="only what a training costs")
     parser.add_argument("--flat", action="store_true",
                         help="1,000,000 requests, and the memory")
     options = parser.parse_args()
@@ -308,6 +398,8 @@ def main():
                 for label in ("spam", "ham")], "message/rfc822")
             if options.flat:
                 measure_memory(daemon, findings, 1_000_000)
+            elif options.training:
+                measure_training(daemon, folder, findings)
             else:
                 measure_all(daemon, folder, findings, messages,
                             2 if options.quick else 10)

@@ -168,6 +168,19 @@ class Daemon:
                     total += float(line.rsplit(" ", 1)[1])
         return total
 
+    def child(self, argument):
+        """The process id of a child of the daemon, once there is one."""
+        found = []
+
+        def look():
+            done = subprocess.run(
+                ["pgrep", "-P", str(self.process.pid), "-f", "--", argument],
+                capture_output=True, text=True, check=False)
+            found[:] = done.stdout.split()
+            return found
+        self.wait_until(look)
+        return int(found[0])
+
     def reload(self):
         before = self.metric("neurald_reloads_total")
         self.process.send_signal(signal.SIGHUP)

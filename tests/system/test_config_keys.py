@@ -64,6 +64,8 @@ SHOWN = {
     "system/test_serve_keys.py": {
         "listen": "test_addresses_and_tokens_come_from_the_configuration",
         "token_file": "test_addresses_and_tokens_come_from_the_configuration",
+        "train_share": "test_the_trainer_has_spare_time_and_competes_where_it_"
+                       "starves",
         "threads": "test_threads_are_as_many_as_wanted",
         "connections": "test_connections_are_as_many_as_wanted",
         "log": "test_syslog_gets_the_messages_id_and_the_reason",

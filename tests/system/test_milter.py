@@ -71,17 +71,7 @@ class Mill(Daemon):
 
     def worker(self):
         """The worker's process id, once it has one."""
-        found = []
-
-        def look():
-            done = subprocess.run(
-                ["pgrep", "-P", str(self.process.pid), "-f", "--",
-                 "--milter-worker"], capture_output=True, text=True,
-                check=False)
-            found[:] = done.stdout.split()
-            return found
-        self.wait_until(look)
-        return int(found[0])
+        return self.child("--milter-worker")
 
 
 @pytest.fixture(scope="module")

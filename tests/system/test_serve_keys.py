@@ -7,11 +7,12 @@ import pathlib
 import re
 import socket
 import subprocess
+import sys
 
 import pytest
 
 from conftest import make_mail
-from daemon import LEARN, READ, Daemon, UnixConnection, free_port
+from daemon import ADMIN, LEARN, READ, Daemon, UnixConnection, free_port
 
 
 def start(neurald, folder, config, *arguments, **options):
@@ -55,6 +56,80 @@ def test_threads_are_as_many_as_wanted(neurald, tmp_path, configured):
             assert serving_threads(daemon.process) == 2 * threads
             daemon.stop()
 
+
+# ---- the trainer ----
+
+def may_leave_spare_time():
+    """Whether this user's processes come back from SCHED_IDLE."""
+    script = ("import os; none = os.sched_param(0);"
+              "os.nice(10);"
+              "os.sched_setscheduler(0, os.SCHED_IDLE, none);"
+              "os.sched_setscheduler(0, os.SCHED_OTHER, none)")
+    return subprocess.run([sys.executable, "-c", script], check=False,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+@contextlib.contextmanager
+def training(trained, folder, config):
+    """A daemon in a long training: itself, and the trainer's process id."""
+    config.write_text(config.read_text() +
+                      " max_iterations = 10000\n seeds = 16\n}\n")
+    with start(trained, folder, config) as daemon:
+        daemon.wait_for_model()
+        number = daemon.post("/v1/train?force=1", token=ADMIN).json["id"]
+        daemon.wait_until(lambda: daemon.get(f"/v1/jobs/{number}")
+                          .json["stage"].startswith("candidate"))
+        yield daemon, daemon.child("--trainer-child")
+        daemon.stop()
+
+
+def kept_busy(processor):
+    """A process that leaves nothing of a processor."""
+    script = f"import os\nos.sched_setaffinity(0, {{{processor}}})\n" \
+             "while True: pass"
+    return subprocess.Popen([sys.executable, "-c", script])
+
+
+def test_the_trainer_has_spare_time_and_competes_where_it_starves(
+        trained, tmp_path, configured):
+    if not may_leave_spare_time():
+        pytest.skip("this user has not the right to leave SCHED_IDLE")
+    config = configured("rule default {\n train_nice = 7\n")
+    with training(trained, tmp_path, config) as (daemon, trainer):
+        # on a busy machine it may compete just now, for 10 s
+        daemon.wait_until(
+            lambda: os.sched_getscheduler(trainer) == os.SCHED_IDLE)
+        processor = min(os.sched_getaffinity(0))
+        busy = kept_busy(processor)
+        try:
+            os.sched_setaffinity(trainer, {processor})
+            daemon.wait_until(
+                lambda: os.sched_getscheduler(trainer) == os.SCHED_OTHER)
+            assert os.getpriority(os.PRIO_PROCESS, trainer) == min(
+                os.getpriority(os.PRIO_PROCESS, daemon.process.pid) + 7, 19)
+        finally:
+            busy.kill()
+            busy.wait()
+        os.sched_setaffinity(trainer, os.sched_getaffinity(0))
+
+
+def test_the_trainer_always_competes_where_its_share_is_all(trained, tmp_path,
+                                                            configured):
+    config = configured("rule default {\n train_share = 1\n")
+    with training(trained, tmp_path, config) as (daemon, trainer):
+        assert os.sched_getscheduler(trainer) == os.SCHED_OTHER
+
+
+def test_the_trainer_never_competes_where_its_share_is_nothing(
+        trained, tmp_path, configured):
+    config = configured("rule default {\n train_share = 0\n")
+    with training(trained, tmp_path, config) as (daemon, trainer):
+        assert os.sched_getscheduler(trainer) == os.SCHED_IDLE
+        for answer in (daemon.get("/healthz"), daemon.get("/readyz")):
+            assert answer.code == 200
+
+
+# ---- connections ----
 
 def is_open(one):
     """Whether a connection gets an answer."""
