@@ -66,14 +66,16 @@ void nd_buffer_printf(struct nd_buffer *buffer, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    uint8_t *end = nd_buffer_reserve(buffer, SMALLEST_CAPACITY);
+    int length =
+        vsnprintf((char *)end, SMALLEST_CAPACITY + 1, format, arguments);
     va_end(arguments);
-    if (length > 0) {
-        size_t size = (size_t)length;
-        uint8_t *end = nd_buffer_reserve(buffer, size);
-        (void)vsnprintf((char *)end, size + 1, format, again);
-        buffer->length += size;
+    if (length > SMALLEST_CAPACITY) {
+        end = nd_buffer_reserve(buffer, (size_t)length);
+        (void)vsnprintf((char *)end, (size_t)length + 1, format, again);
     }
+    if (length > 0)
+        buffer->length += (size_t)length;
     va_end(again);
 }
 
@@ -155,12 +157,27 @@ static void append_json_ascii(struct nd_buffer *buffer, char letter)
     }
 }
 
+/* Bytes at text that stand for themselves. */
+static size_t json_run(const char *text, size_t length)
+{
+    size_t run = 0;
+    while (run < length && text[run] >= ' ' && text[run] < 0x7f &&
+           text[run] != '"' && text[run] != '\\')
+        run++;
+    return run;
+}
+
 void nd_buffer_json_string(struct nd_buffer *buffer, const char *text,
                            size_t length)
 {
     static const char replacement[] = "\xef\xbf\xbd";
     nd_buffer_append(buffer, "\"", 1);
     for (size_t i = 0; i < length;) {
+        size_t run = json_run(text + i, length - i);
+        nd_buffer_append(buffer, text + i, run);
+        i += run;
+        if (i == length)
+            break;
         uint32_t code_point;
         size_t used = nd_utf8_decode(text + i, length - i, &code_point);
         if (used == 0) {

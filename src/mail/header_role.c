@@ -8,7 +8,6 @@
  */
 #include "mail/field.h"
 
-#include <ctype.h>
 #include <string.h>
 
 struct role {
@@ -147,17 +146,31 @@ static const char *const filter_words[] = {
     "spam", "virus", "scanner", "junk", "bayes", "greylist", "phish",
 };
 
+static char to_lower(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte | 32) : byte;
+}
+
 /* Compares name, in any case, to a pattern of the table. */
 static int compare(const char *name, size_t length, const char *pattern)
 {
     for (size_t i = 0; i < length; i++) {
         if (pattern[i] == '*')
             return 0;
-        int difference = tolower((unsigned char)name[i]) - pattern[i];
+        int difference = (unsigned char)to_lower(name[i]) - pattern[i];
         if (difference != 0)
             return difference;
     }
     return pattern[length] == '\0' || pattern[length] == '*' ? 0 : -1;
+}
+
+static bool begins_filter_word(const char *text)
+{
+    for (size_t i = 0; i < sizeof filter_words / sizeof *filter_words; i++)
+        if (*text == *filter_words[i] &&
+            strncmp(text, filter_words[i], strlen(filter_words[i])) == 0)
+            return true;
+    return false;
 }
 
 static bool holds_filter_word(const char *name, size_t length)
@@ -165,10 +178,10 @@ static bool holds_filter_word(const char *name, size_t length)
     char lower[64];
     size_t used = length < sizeof lower ? length : sizeof lower - 1;
     for (size_t i = 0; i < used; i++)
-        lower[i] = (char)tolower((unsigned char)name[i]);
+        lower[i] = to_lower(name[i]);
     lower[used] = '\0';
-    for (size_t i = 0; i < sizeof filter_words / sizeof *filter_words; i++)
-        if (strstr(lower, filter_words[i]) != NULL)
+    for (size_t i = 0; i < used; i++)
+        if (begins_filter_word(lower + i))
             return true;
     return false;
 }

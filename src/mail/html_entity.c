@@ -246,10 +246,29 @@ size_t nd_html_entity_encode(const struct nd_html_entity *entity,
     return nd_utf8_encode(code_point, bytes_r);
 }
 
+/* Bytes of value in front of an entity or a byte above 127. */
+static size_t plain_run(struct nd_span value)
+{
+    size_t run = 0;
+    while (run < value.length && value.data[run] != '&' &&
+           (unsigned char)value.data[run] < 128)
+        run++;
+    return run;
+}
+
 size_t nd_html_decode_value(struct nd_span value, char *text_r, size_t size)
 {
     size_t used = 0;
-    while (value.length > 0) {
+    for (;;) {
+        size_t run = plain_run(value);
+        if (run >= size - used)
+            run = size - used - 1;
+        memcpy(text_r + used, value.data, run);
+        used += run;
+        value.data += run;
+        value.length -= run;
+        if (value.length == 0)
+            break;
         struct nd_html_entity next = {(uint8_t)value.data[0], 1};
         char character[4] = {value.data[0]};
         size_t length = 1;

@@ -164,7 +164,8 @@ static const struct nd_html_tag tags[] = {
 
 static int compare(const void *name, const void *tag)
 {
-    return strcmp(name, ((const struct nd_html_tag *)tag)->name);
+    const char *wanted = name, *here = ((const struct nd_html_tag *)tag)->name;
+    return *wanted != *here ? *wanted - *here : strcmp(wanted, here);
 }
 
 const struct nd_html_tag *nd_html_tag_find(const char *name)

@@ -179,7 +179,7 @@ static const char *find_end_tag(const struct tokens *tokens, const char *at)
 static bool is_one_of(const char *name, const char *const *names)
 {
     for (; *names != NULL; names++)
-        if (strcmp(name, *names) == 0)
+        if (**names == *name && strcmp(name, *names) == 0)
             return true;
     return false;
 }

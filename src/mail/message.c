@@ -206,20 +206,19 @@ static int64_t parse_received(const char *value)
 static void note_header(struct nd_message *message,
                         const struct nd_header *header)
 {
-    const char *name = header->name.data;
     const char *value = header->value.data;
-    if (strcasecmp(name, "Received") == 0) {
+    if (nd_header_is(header, "Received")) {
         if (message->hops++ == 0)
             message->received_ms = parse_received(value);
-    } else if (strcasecmp(name, "Subject") == 0) {
+    } else if (nd_header_is(header, "Subject")) {
         if (message->subject.length == 0)
             message->subject = header->value;
-    } else if (strcasecmp(name, "Message-ID") == 0) {
+    } else if (nd_header_is(header, "Message-ID")) {
         if (message->message_id.length == 0)
             message->message_id = header->value;
-    } else if (strcasecmp(name, "To") == 0) {
+    } else if (nd_header_is(header, "To")) {
         message->recipients_to += count_addresses(value);
-    } else if (strcasecmp(name, "Cc") == 0) {
+    } else if (nd_header_is(header, "Cc")) {
         message->recipients_cc += count_addresses(value);
     }
 }
@@ -230,7 +229,7 @@ static void note_headers(struct nd_message *message)
         note_header(message, &message->headers[i]);
     for (size_t i = 0; i < message->header_count; i++)
         if (message->received_ms == 0 &&
-            strcasecmp(message->headers[i].name.data, "Date") == 0)
+            nd_header_is(&message->headers[i], "Date"))
             message->received_ms = parse_date(message->headers[i].value.data);
 }
 

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
@@ -68,6 +70,15 @@ struct nd_header {
     struct nd_text value; /* unfolded, encoded words decoded, UTF-8 */
     enum nd_header_role role;
 };
+
+/* Whether the header is called name, in any case of letters. */
+static inline bool nd_header_is(const struct nd_header *header,
+                                const char *name)
+{
+    size_t length = strlen(name);
+    return header->name.length == length &&
+           strncasecmp(header->name.data, name, length) == 0;
+}
 
 struct nd_part {
     struct nd_text type;        /* "text/html", lower case */

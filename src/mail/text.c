@@ -56,6 +56,24 @@ static const char *word_end(const char *data, const char *end)
     return data;
 }
 
+/* The end of the words from data on that stand one blank apart, as they will
+ * in the text, and at most room bytes; blanks_r is how many blanks these are.
+ */
+static const char *words_end(const char *data, const char *end, size_t room,
+                             size_t *blanks_r)
+{
+    const char *stop = word_end(data, end);
+    *blanks_r = 0;
+    while (end - stop >= 2 && *stop == ' ' && white_space(stop + 1, end) == 0) {
+        const char *next = word_end(stop + 1, end);
+        if ((size_t)(next - data) >= room)
+            break;
+        stop = next;
+        (*blanks_r)++;
+    }
+    return stop;
+}
+
 /* A limit may not cut a character in two. */
 static size_t whole_characters(const char *data, size_t length)
 {
@@ -91,9 +109,11 @@ size_t nd_text_append(struct nd_text_builder *text, const char *data,
     while (data < end) {
         size_t white = white_space(data, end);
         if (white == 0) {
-            const char *next = word_end(data, end);
+            size_t blanks;
+            const char *next =
+                words_end(data, end, text->capacity - text->length, &blanks);
             put(text, data, (size_t)(next - data));
-            visible += (size_t)(next - data);
+            visible += (size_t)(next - data) - blanks;
             data = next;
             continue;
         }

@@ -18,7 +18,7 @@
 
 static bool is(const struct nd_header *header, const char *name)
 {
-    return strcasecmp(header->name.data, name) == 0;
+    return nd_header_is(header, name);
 }
 
 /* The topmost header of this name; NULL if there is none. */
