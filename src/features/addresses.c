@@ -14,7 +14,7 @@ struct nd_text nd_header_value(const struct nd_message *message,
                                const char *name)
 {
     for (size_t i = 0; i < message->header_count; i++)
-        if (strcasecmp(message->headers[i].name.data, name) == 0)
+        if (nd_header_is(&message->headers[i], name))
             return message->headers[i].value;
     return (struct nd_text){"", 0};
 }

@@ -49,8 +49,9 @@ void nd_token_add_folded(struct nd_token *token, const char *data,
 {
     const char *end = data + length;
     while (data < end && token->length + 4 <= sizeof token->text) {
-        uint32_t code = nd_fold(nd_next_code(&data, end));
-        if (nd_char_class(code) != ND_CHAR_IGNORED) {
+        enum nd_char_class class;
+        uint32_t code = nd_next_folded(&data, end, &class);
+        if (class != ND_CHAR_IGNORED) {
             nd_token_add_code(token, code);
         }
     }
@@ -118,22 +119,14 @@ uint64_t nd_collect_hash(const struct nd_collector *collector,
     return nd_keyed_hash(collector->key, token->text, token->length);
 }
 
-bool nd_collect_new(struct nd_collector *collector, enum nd_family family,
-                    uint32_t slot)
+void nd_collect_unnamed(struct nd_collector *collector, enum nd_family family,
+                        uint32_t slot)
 {
     struct nd_slot_set *set = &collector->sets[family];
-    if (set->count >= set->limit)
-        return false;
-    set->bits[slot / 64] |= (uint64_t)1 << slot % 64;
-    set->filled[slot / 4096] |= (uint64_t)1 << slot / 64 % 64;
-    set->count++;
-    if (!collector->wants_names)
-        return false;
     if (set->names == NULL)
         set->names =
             nd_arena_take(collector->arena, set->limit * sizeof *set->names);
     set->names[set->count - 1] = (struct nd_slot_name){slot, ""};
-    return true;
 }
 
 void nd_collect_name(struct nd_collector *collector, enum nd_family family,

@@ -92,20 +92,29 @@ static inline uint64_t nd_collect_mix(const struct nd_collector *collector,
     return number ^ number >> 32;
 }
 
-/* What nd_collect_add does for a slot that is not set. */
-bool nd_collect_new(struct nd_collector *collector, enum nd_family family,
-                    uint32_t slot);
+/* Makes room for the name of the slot that was set last. */
+void nd_collect_unnamed(struct nd_collector *collector, enum nd_family family,
+                        uint32_t slot);
 
 /* Adds the feature with this hash. True if it is new and names are wanted:
- * then the caller says its name with nd_collect_name. */
+ * then the caller says its name with nd_collect_name. Whether a feature was
+ * there already is anybody's guess, so no branch depends on it. */
 static inline bool nd_collect_add(struct nd_collector *collector,
                                   enum nd_family family, uint64_t hash)
 {
-    const struct nd_slot_set *set = &collector->sets[family];
+    struct nd_slot_set *set = &collector->sets[family];
     uint32_t slot = (uint32_t)hash & set->mask;
-    if (set->bits[slot / 64] >> slot % 64 & 1U)
+    if (set->count >= set->limit)
         return false;
-    return nd_collect_new(collector, family, slot);
+    uint64_t *word = &set->bits[slot / 64];
+    bool is_new = (*word >> slot % 64 & 1U) == 0;
+    *word |= (uint64_t)1 << slot % 64;
+    set->filled[slot / 4096] |= (uint64_t)1 << slot / 64 % 64;
+    set->count += is_new;
+    if (!collector->wants_names || !is_new)
+        return false;
+    nd_collect_unnamed(collector, family, slot);
+    return true;
 }
 
 /* Names the feature that nd_collect_add has just answered true for; token is

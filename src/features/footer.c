@@ -12,7 +12,6 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 #define LONGEST_FOOTER 400U
 #define SHORTEST_MESSAGE 32 /* bytes before a footer */
@@ -22,16 +21,21 @@ static const char *const marks[] = {
     "googlegroups.com", "list maintainer",
 };
 
-/* The first mark in text; NULL where there is none. */
-static const char *find_mark(const char *text)
+/* The first mark between begin and end, which are no further from each other
+ * than a footer is long; NULL where there is none. */
+static const char *find_mark(const char *begin, const char *end)
 {
-    const char *first = NULL;
+    char lower[LONGEST_FOOTER];
+    size_t length = (size_t)(end - begin);
+    size_t first = length;
+    for (size_t i = 0; i < length; i++)
+        lower[i] = (char)(begin[i] | (begin[i] >= 'A' && begin[i] <= 'Z') << 5);
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        const char *found = strcasestr(text, marks[i]);
-        if (found != NULL && (first == NULL || found < first))
-            first = found;
+        const char *found = memmem(lower, length, marks[i], strlen(marks[i]));
+        if (found != NULL && (size_t)(found - lower) < first)
+            first = (size_t)(found - lower);
     }
-    return first;
+    return first < length ? begin + first : NULL;
 }
 
 /* A line of dashes, underscores or the like: "-- ", "______". */
@@ -70,7 +74,7 @@ struct nd_text nd_list_footer(struct nd_text text)
     const char *end = text.data + text.length;
     const char *begin =
         text.length > LONGEST_FOOTER ? end - LONGEST_FOOTER : text.data;
-    const char *mark = find_mark(begin);
+    const char *mark = find_mark(begin, end);
     if (mark == NULL)
         return none;
     const char *start = footer_start(begin, mark);

@@ -6,7 +6,6 @@
  * travel from server to server unchanged, and are the same a year later.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "features/addresses.h"
 #include "features/header_table.h"
@@ -102,11 +101,11 @@ static struct nd_text before_at(struct nd_text value)
 static void collect_form(struct nd_collector *collector,
                          const struct nd_header *header)
 {
-    if (strcasecmp(header->name.data, "content-type") == 0) {
+    if (nd_header_is(header, "content-type")) {
         collect_boundary(collector, header);
         return;
     }
-    if (strcasecmp(header->name.data, "message-id") == 0) {
+    if (nd_header_is(header, "message-id")) {
         struct nd_text local = before_at(header->value);
         collect_shape(collector, "shape:", header->name, local);
         nd_structure_add_step(collector, "id length:", local.length / 4);
@@ -149,10 +148,10 @@ static const char *const expected[] = {"from", "to", "date", "subject",
                                        "message-id"};
 #define EXPECTED (sizeof expected / sizeof expected[0])
 
-static bool is_expected(struct nd_text name)
+static bool is_expected(const struct nd_header *header)
 {
     for (size_t i = 0; i < EXPECTED; i++)
-        if (strcasecmp(expected[i], name.data) == 0)
+        if (nd_header_is(header, expected[i]))
             return true;
     return false;
 }
@@ -160,7 +159,7 @@ static bool is_expected(struct nd_text name)
 static void collect_presence(struct nd_collector *collector,
                              const struct nd_header *header)
 {
-    if (!is_expected(header->name))
+    if (!is_expected(header))
         nd_structure_add(collector, "has:", header->name);
     if (is_plain_spelling(header->name))
         return;

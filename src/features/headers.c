@@ -20,7 +20,8 @@
 static const char *find_domain(struct nd_text value, struct nd_text domain)
 {
     for (size_t i = 0; i + domain.length <= value.length; i++)
-        if (strncasecmp(value.data + i, domain.data, domain.length) == 0)
+        if (((value.data[i] ^ domain.data[0]) & ~32) == 0 && /* most differ */
+            strncasecmp(value.data + i, domain.data, domain.length) == 0)
             return value.data + i;
     return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Running text to words, pairs of neighbouring words, and character 4-grams,
- * in one pass over its code points.
+ * Running text to words, pairs of neighbouring words, and character 4-grams:
+ * a pass over its code points for the words and one for the 4-grams, each short
+ * enough to keep in registers what it carries from one to the next.
  *
  * A word is a run of letters, digits and apostrophes; an ideograph is a word
  * alone. Digits all count as 0: prices, dates and numbers then share what
@@ -27,13 +28,11 @@ struct walk {
     uint32_t letters;          /* code points of the word */
     uint64_t previous;         /* hash of the word before; 0: none */
     struct nd_token neighbour; /* that word, where names are wanted */
-    uint64_t window;           /* the last four code points, 16 bits each */
 };
 
 static void begin_word(struct walk *walk)
 {
-    nd_token_start(&walk->word, walk->plan->word_prefix);
-    walk->prefix_length = walk->word.length;
+    walk->word.length = walk->prefix_length;
     walk->letters = 0;
 }
 
@@ -115,33 +114,6 @@ static void end_word(struct walk *walk)
     begin_word(walk);
 }
 
-static void name_gram(struct walk *walk)
-{
-    struct nd_token name;
-    nd_token_start(&name, walk->plan->gram_prefix);
-    for (uint32_t shift = 4 * UNIT_BITS; shift > 0; shift -= UNIT_BITS) {
-        nd_token_add_code(
-            &name, (uint32_t)(walk->window >> (shift - UNIT_BITS) & 0xFFFF));
-    }
-    nd_collect_name(walk->collector, walk->plan->grams, &name);
-}
-
-static void add_gram(struct walk *walk, uint32_t code)
-{
-    uint64_t unit = (code ^ code >> UNIT_BITS) & 0xFFFF;
-    if (unit == ' ' && (walk->window & 0xFFFF) == ' ') {
-        return;
-    }
-    walk->window = walk->window << UNIT_BITS | unit;
-    if (walk->window >> 3 * UNIT_BITS == 0) {
-        return;
-    }
-    uint64_t hash = nd_collect_mix(walk->collector, walk->window);
-    if (nd_collect_add(walk->collector, walk->plan->grams, hash)) {
-        name_gram(walk);
-    }
-}
-
 static void add_to_word(struct walk *walk, uint32_t code,
                         enum nd_char_class class)
 {
@@ -162,30 +134,84 @@ static void add_to_word(struct walk *walk, uint32_t code,
     end_word(walk);
 }
 
+/* Takes the ASCII letters and digits at cursor, which most text is made of. */
+static const char *add_plain(struct walk *walk, const char *cursor,
+                             const char *end)
+{
+    const char *start = cursor;
+    size_t length = walk->word.length;
+    for (; cursor < end; cursor++) {
+        unsigned char byte = (unsigned char)*cursor;
+        if (byte >= 0x80 || (nd_ascii_classes[byte] != ND_CHAR_LETTER &&
+                             nd_ascii_classes[byte] != ND_CHAR_DIGIT))
+            break;
+        if (length < sizeof walk->word.text)
+            walk->word.text[length++] = nd_folded_ascii[byte];
+    }
+    walk->word.length = length;
+    walk->letters += (uint32_t)(cursor - start);
+    return cursor;
+}
+
+static void collect_words(struct nd_collector *collector,
+                          const struct nd_text_plan *plan, struct nd_text text)
+{
+    struct walk walk = {.collector = collector, .plan = plan};
+    const char *cursor = text.data;
+    const char *end = text.data + text.length;
+    nd_token_start(&walk.word, plan->word_prefix);
+    walk.prefix_length = walk.word.length;
+    while ((cursor = add_plain(&walk, cursor, end)) < end) {
+        enum nd_char_class class;
+        uint32_t code = nd_next_folded(&cursor, end, &class);
+        if (class != ND_CHAR_IGNORED)
+            add_to_word(&walk, code, class);
+    }
+    end_word(&walk);
+}
+
+static void name_gram(struct nd_collector *collector,
+                      const struct nd_text_plan *plan, uint64_t window)
+{
+    struct nd_token name;
+    nd_token_start(&name, plan->gram_prefix);
+    for (uint32_t shift = 4 * UNIT_BITS; shift > 0; shift -= UNIT_BITS) {
+        nd_token_add_code(&name,
+                          (uint32_t)(window >> (shift - UNIT_BITS) & 0xFFFF));
+    }
+    nd_collect_name(collector, plan->grams, &name);
+}
+
+static void collect_grams(struct nd_collector *collector,
+                          const struct nd_text_plan *plan, struct nd_text text)
+{
+    uint64_t window = ' '; /* the last four code points, 16 bits each */
+    const char *cursor = text.data;
+    const char *end = text.data + text.length;
+    while (cursor < end) {
+        enum nd_char_class class;
+        uint32_t code = nd_next_folded(&cursor, end, &class);
+        uint64_t unit = (code ^ code >> UNIT_BITS) & 0xFFFF;
+        if (class == ND_CHAR_IGNORED ||
+            (unit == ' ' && (window & 0xFFFF) == ' '))
+            continue;
+        window = window << UNIT_BITS | unit;
+        if (window >> 3 * UNIT_BITS == 0)
+            continue;
+        uint64_t hash = nd_collect_mix(collector, window);
+        if (nd_collect_add(collector, plan->grams, hash))
+            name_gram(collector, plan, window);
+    }
+}
+
 void nd_collect_text(struct nd_collector *collector,
                      const struct nd_text_plan *plan, struct nd_text text)
 {
-    struct walk walk = {.collector = collector, .plan = plan, .window = ' '};
-    const char *cursor = text.data;
-    const char *end = text.data + text.length;
-    bool with_words = nd_collect_wants(collector, plan->words) ||
-                      nd_collect_wants(collector, plan->pairs);
-    bool with_grams = nd_collect_wants(collector, plan->grams);
-    begin_word(&walk);
-    while (cursor < end && (with_words || with_grams)) {
-        enum nd_char_class class;
-        uint32_t code = nd_next_folded(&cursor, end, &class);
-        if (class == ND_CHAR_IGNORED) {
-            continue;
-        }
-        if (with_grams) {
-            add_gram(&walk, code);
-        }
-        if (with_words) {
-            add_to_word(&walk, code, class);
-        }
-    }
-    end_word(&walk);
+    if (nd_collect_wants(collector, plan->words) ||
+        nd_collect_wants(collector, plan->pairs))
+        collect_words(collector, plan, text);
+    if (nd_collect_wants(collector, plan->grams))
+        collect_grams(collector, plan, text);
 }
 
 void nd_collect_content(struct nd_collector *collector,

@@ -19,7 +19,7 @@ struct nd_text_plan {
     const char *const *silent; /* words left out, up to NULL; may be NULL */
 };
 
-/* Words, word pairs and character 4-grams of text, in one pass. */
+/* Words, word pairs and character 4-grams of text. */
 void nd_collect_text(struct nd_collector *collector,
                      const struct nd_text_plan *plan, struct nd_text text);
 

@@ -18,6 +18,14 @@ const char nd_folded_ascii[129] = "                                "
                                   "@abcdefghijklmnopqrstuvwxyz[\\]^_"
                                   "`abcdefghijklmnopqrstuvwxyz{|}~ ";
 
+const unsigned char nd_ascii_classes[128] = {
+    [0 ... ' '] = ND_CHAR_BLANK,    ['!' ... '/'] = ND_CHAR_OTHER,
+    ['0' ... '9'] = ND_CHAR_DIGIT,  [':' ... '@'] = ND_CHAR_OTHER,
+    ['A' ... 'Z'] = ND_CHAR_LETTER, ['[' ... '`'] = ND_CHAR_OTHER,
+    ['a' ... 'z'] = ND_CHAR_LETTER, ['{' ... '~'] = ND_CHAR_OTHER,
+    [127] = ND_CHAR_BLANK,
+};
+
 struct range {
     uint32_t first, last;
 };
@@ -111,17 +119,6 @@ uint32_t nd_fold(uint32_t code)
     return is_blank(code) ? ' ' : code;
 }
 
-static enum nd_char_class ascii_class(uint32_t code)
-{
-    if (code >= 'a' && code <= 'z') {
-        return ND_CHAR_LETTER;
-    }
-    if (code == '0') {
-        return ND_CHAR_DIGIT;
-    }
-    return code == ' ' ? ND_CHAR_BLANK : ND_CHAR_OTHER;
-}
-
 enum nd_char_class nd_char_class(uint32_t folded)
 {
     static const struct range ignored[] = {
@@ -140,7 +137,7 @@ enum nd_char_class nd_char_class(uint32_t folded)
         {0x20000, 0x3FFFF},
     };
     if (folded < 0x80) {
-        return ascii_class(folded);
+        return (enum nd_char_class)nd_ascii_classes[folded];
     }
     if (within(folded, ignored, sizeof ignored / sizeof ignored[0])) {
         return ND_CHAR_IGNORED;

@@ -25,8 +25,9 @@ enum nd_char_class {
  * U+FFFD. */
 uint32_t nd_next_code(const char **cursor, const char *end);
 
-/* Each ASCII character folded, as nd_fold would. */
+/* Each ASCII character folded, as nd_fold would, and the class of that. */
 extern const char nd_folded_ascii[129];
+extern const unsigned char nd_ascii_classes[128];
 
 /* Lower case for Latin, Greek and Cyrillic, ASCII for full-width forms, '0'
  * for every digit, ' ' for every blank; other code points as they are. */
@@ -40,17 +41,12 @@ static inline uint32_t nd_next_folded(const char **cursor, const char *end,
                                       enum nd_char_class *class_r)
 {
     unsigned char byte = (unsigned char)**cursor;
-    uint32_t folded;
     if (byte < 0x80) {
         (*cursor)++;
-        folded = (unsigned char)nd_folded_ascii[byte];
-        if (folded >= 'a' && folded <= 'z') {
-            *class_r = ND_CHAR_LETTER;
-            return folded;
-        }
-    } else {
-        folded = nd_fold(nd_next_code(cursor, end));
+        *class_r = (enum nd_char_class)nd_ascii_classes[byte];
+        return (unsigned char)nd_folded_ascii[byte];
     }
+    uint32_t folded = nd_fold(nd_next_code(cursor, end));
     *class_r = nd_char_class(folded);
     return folded;
 }
