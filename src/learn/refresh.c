@@ -105,7 +105,7 @@ static enum nd_status load(struct nd_engine *engine,
         scope.settings = borrowed->settings;
     }
     enum nd_status status =
-        nd_store_model_get(engine->store, &scope, generation, error, &blob);
+        nd_store_model_fetch(engine->store, &scope, generation, error, &blob);
     if (status == ND_OK) {
         status =
             nd_model_read(blob.data, blob.length,

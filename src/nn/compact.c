@@ -13,7 +13,8 @@
 #include "base/memory.h"
 #include "nn/network_internal.h"
 
-#define LARGEST 127 /* of the 8-bit numbers, either sign */
+#define LARGEST 127  /* of the 8-bit numbers, either sign */
+#define HALF_LINE 32 /* bytes: no small row lies in two lines of the cache */
 
 struct nd_compact *nd_compact_create(struct nd_rank *ranks, uint32_t inputs,
                                      uint32_t units)
@@ -27,7 +28,9 @@ struct nd_compact *nd_compact_create(struct nd_rank *ranks, uint32_t inputs,
     }
     compact->width = nd_padded(units);
     compact->pitch = sizeof(struct nd_compact_head) + compact->width;
-    compact->data = nd_calloc(compact->rows, compact->pitch);
+    if (compact->pitch < HALF_LINE)
+        compact->pitch = HALF_LINE;
+    compact->data = nd_aligned(compact->rows, compact->pitch);
     return compact;
 }
 

@@ -21,21 +21,26 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define CHUNK 256 /* columns looked up before their rows are summed */
 
-float *nd_floats(size_t count)
+void *nd_aligned(size_t count, size_t size)
 {
-    size_t bytes =
-        (count * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t bytes = count * size;
     size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
+    size_t whole = (bytes / alignment + 1) * alignment; /* the last page too */
     void *memory;
-    if (count > SIZE_MAX / 8 ||
-        posix_memalign(&memory, alignment, bytes + ALIGNMENT) != 0) {
-        nd_log(ND_LOG_ERROR, "out of memory: %zu floats", count);
+    if (count > SIZE_MAX / 2 / size ||
+        posix_memalign(&memory, alignment, whole) != 0) {
+        nd_log(ND_LOG_ERROR, "out of memory: %zu x %zu bytes", count, size);
         abort();
     }
     if (alignment == HUGE_PAGE)
-        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a hint, no more */
+        (void)madvise(memory, whole, MADV_HUGEPAGE); /* a hint, no more */
     memset(memory, 0, bytes);
     return memory;
+}
+
+float *nd_floats(size_t count)
+{
+    return nd_aligned(count, sizeof(float));
 }
 
 static enum nd_status check_shape(const struct nd_shape *shape,

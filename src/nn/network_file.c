@@ -140,18 +140,30 @@ static bool read_upper(struct nd_reader *reader, struct nd_network *network)
     return read_floats(reader, &network->out_bias, 1) && finite;
 }
 
-static bool read_row(struct nd_reader *reader, const struct nd_network *network,
+static float float_at(const uint8_t *bytes)
+{
+    uint32_t bits = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
+                    (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    float value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+/* A row of the file, all of which is there, to its place. */
+static bool read_row(const uint8_t *row, const struct nd_network *network,
                      uint8_t *place)
 {
     struct nd_compact_head head = {0};
-    if (network->first_units > 0)
-        head.scale = nd_reader_f32(reader);
-    if (network->shape.wide)
-        head.wide = nd_reader_f32(reader);
+    if (network->first_units > 0) {
+        head.scale = float_at(row);
+        row += sizeof(float);
+    }
+    if (network->shape.wide) {
+        head.wide = float_at(row);
+        row += sizeof(float);
+    }
     memcpy(place, &head, sizeof(head));
-    const uint8_t *numbers = nd_reader_bytes(reader, network->first_units);
-    if (numbers != NULL)
-        memcpy(place + HEAD_BYTES, numbers, network->first_units);
+    memcpy(place + HEAD_BYTES, row, network->first_units);
     return isfinite(head.scale) && isfinite(head.wide);
 }
 
@@ -192,9 +204,12 @@ static enum nd_status read_rows(struct nd_reader *reader,
     network->compact = compact;
     network->trained = true;
     bool finite = true;
+    size_t bytes = row_bytes(network);
+    const uint8_t *rows_at = nd_reader_bytes(reader, rows * bytes);
     for (uint32_t row = 0; row < compact->rows; row++)
-        finite =
-            read_row(reader, network, nd_compact_row(compact, row)) && finite;
+        finite = read_row(rows_at + row * bytes, network,
+                          nd_compact_row(compact, row)) &&
+                 finite;
     if (!finite)
         return nd_fail(error, ND_DATA, "a weight is not a finite number");
     return ND_OK;

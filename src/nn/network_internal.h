@@ -47,8 +47,9 @@ struct nd_network {
 /* Log-odds are kept within this, so that they are finite for any input. */
 #define ND_LOG_ODDS_LIMIT 1e9F
 
-/* Zeroed floats, aligned for the widest vectors; freed with free(). Never
+/* Zeroed memory, aligned for the widest vectors; freed with free(). Never
  * NULL. Large blocks ask for huge pages, since rows are visited at random. */
+void *nd_aligned(size_t count, size_t size) ND_MUST_CHECK;
 float *nd_floats(size_t count) ND_MUST_CHECK;
 
 /* A network of a checked shape with all weights 0 and no rows. */

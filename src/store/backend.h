@@ -148,10 +148,12 @@ struct nd_backend {
     /* NULL where the backend cannot tell */
     enum nd_status (*wait_change)(struct nd_store *store, int64_t timeout_ms,
                                   struct nd_error *error, bool *changed_r);
+    /* The blob as it is, and the digest that it should have. */
     enum nd_status (*model_get)(struct nd_store *store,
                                 const struct nd_scope *scope,
                                 uint64_t generation, struct nd_error *error,
-                                struct nd_buffer *blob);
+                                struct nd_buffer *blob,
+                                uint8_t digest_r[ND_DIGEST_BYTES]);
     enum nd_status (*model_list)(struct nd_store *store,
                                  const struct nd_scope *scope,
                                  struct nd_error *error,

@@ -362,8 +362,9 @@ FORWARD(model_current,
         (inner, scope, error, pointer_r))
 FORWARD(model_get,
         (struct nd_store * store, const struct nd_scope *scope,
-         uint64_t generation, struct nd_error *error, struct nd_buffer *blob),
-        (inner, scope, generation, error, blob))
+         uint64_t generation, struct nd_error *error, struct nd_buffer *blob,
+         uint8_t digest_r[ND_DIGEST_BYTES]),
+        (inner, scope, generation, error, blob, digest_r))
 FORWARD(model_list,
         (struct nd_store * store, const struct nd_scope *scope,
          struct nd_error *error, struct nd_model_info **models_r,

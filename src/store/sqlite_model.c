@@ -23,26 +23,37 @@ static void insert_blob(struct nd_sqlite *db, int64_t scope,
     nd_sqlite_run(db, statement);
 }
 
-/* Appends the blob (buffer may be NULL: only checked). False where there is
- * none; a blob that is not what its digest says fails the transaction. */
+/* Appends the data of a row, straight from the pages to the buffer. */
+static void read_blob(struct nd_sqlite *db, int64_t row,
+                      struct nd_buffer *buffer)
+{
+    sqlite3_blob *blob = NULL;
+    int code =
+        sqlite3_blob_open(db->handle, "main", "blob", "data", row, 0, &blob);
+    int length = code == SQLITE_OK ? sqlite3_blob_bytes(blob) : 0;
+    if (length > 0) {
+        uint8_t *end = nd_buffer_reserve(buffer, (size_t)length);
+        code = sqlite3_blob_read(blob, end, length, 0);
+        buffer->length += code == SQLITE_OK ? (size_t)length : 0;
+    }
+    if (code != SQLITE_OK)
+        nd_sqlite_failed(db, code);
+    (void)sqlite3_blob_close(blob);
+}
+
+/* Appends the blob; false where there is none. */
 static bool load_blob(struct nd_sqlite *db, int64_t scope,
                       const uint8_t digest[ND_DIGEST_BYTES],
                       struct nd_buffer *buffer)
 {
-    sqlite3_stmt *statement = nd_sqlite_statement(db, ND_SQL_BLOB_GET);
+    sqlite3_stmt *statement = nd_sqlite_statement(db, ND_SQL_BLOB_FIND);
     (void)sqlite3_bind_int64(statement, 1, scope);
     nd_sqlite_bind_blob(statement, 2, digest, ND_DIGEST_BYTES);
     if (!nd_sqlite_row(db, statement))
         return false;
-    const void *data = sqlite3_column_blob(statement, 0);
-    size_t length = (size_t)sqlite3_column_bytes(statement, 0);
-    uint8_t own[ND_DIGEST_BYTES];
-    nd_digest(data, length, NULL, own);
-    if (memcmp(own, digest, ND_DIGEST_BYTES) != 0)
-        nd_sqlite_damaged(db, "a model is not what its digest says");
-    else if (buffer != NULL)
-        nd_buffer_append(buffer, data, length);
+    int64_t row = sqlite3_column_int64(statement, 0);
     (void)sqlite3_reset(statement);
+    read_blob(db, row, buffer);
     return true;
 }
 
@@ -62,9 +73,12 @@ enum nd_status nd_sqlite_model_upload(struct nd_store *store,
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
     if (status != ND_OK)
         return status;
+    struct nd_buffer read = {0};
     nd_sqlite_begin(db, false);
-    if (!load_blob(db, row.id, digest, NULL))
-        nd_sqlite_damaged(db, "an uploaded model has gone");
+    bool found = load_blob(db, row.id, digest, &read);
+    if (!found || read.length != length || memcmp(read.data, blob, length) != 0)
+        nd_sqlite_damaged(db, "an uploaded model is not what was stored");
+    nd_buffer_free(&read);
     status = nd_sqlite_end(db, ND_OK, error);
     if (status == ND_OK)
         memcpy(digest_r, digest, ND_DIGEST_BYTES);
@@ -89,11 +103,12 @@ static bool find_model(struct nd_sqlite *db, int64_t scope, uint64_t generation,
 enum nd_status nd_sqlite_model_get(struct nd_store *store,
                                    const struct nd_scope *scope,
                                    uint64_t generation, struct nd_error *error,
-                                   struct nd_buffer *blob)
+                                   struct nd_buffer *blob,
+                                   uint8_t digest_r[ND_DIGEST_BYTES])
 {
     struct nd_sqlite *db = (struct nd_sqlite *)store;
     struct nd_sqlite_scope row;
-    uint8_t digest[ND_DIGEST_BYTES];
+    uint8_t digest[ND_DIGEST_BYTES] = {0};
     size_t before = blob->length;
     enum nd_status outcome = ND_OK;
     nd_sqlite_begin(db, false);
@@ -105,7 +120,9 @@ enum nd_status nd_sqlite_model_get(struct nd_store *store,
     else if (!load_blob(db, row.id, digest, blob))
         nd_sqlite_damaged(db, "a model without its blob");
     enum nd_status status = nd_sqlite_end(db, outcome, error);
-    if (status != ND_OK)
+    if (status == ND_OK)
+        memcpy(digest_r, digest, ND_DIGEST_BYTES);
+    else
         blob->length = before;
     return status;
 }

@@ -153,7 +153,8 @@ enum nd_status nd_sqlite_model_current(struct nd_store *store,
 enum nd_status nd_sqlite_model_get(struct nd_store *store,
                                    const struct nd_scope *scope,
                                    uint64_t generation, struct nd_error *error,
-                                   struct nd_buffer *blob);
+                                   struct nd_buffer *blob,
+                                   uint8_t digest_r[ND_DIGEST_BYTES]);
 enum nd_status nd_sqlite_model_list(struct nd_store *store,
                                     const struct nd_scope *scope,
                                     struct nd_error *error,

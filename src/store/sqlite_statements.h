@@ -122,7 +122,7 @@
       "INSERT INTO blob(scope, digest, uploaded_ms, data)"                     \
       " VALUES(?1, ?2, ?3, ?4)"                                                \
       " ON CONFLICT(scope, digest) DO UPDATE SET uploaded_ms = ?3")            \
-    X(BLOB_GET, "SELECT data FROM blob WHERE scope = ?1 AND digest = ?2")      \
+    X(BLOB_FIND, "SELECT id FROM blob WHERE scope = ?1 AND digest = ?2")       \
     X(BLOB_COUNT_ORPHANS,                                                      \
       "SELECT count(*), coalesce(sum(length(data)), 0) FROM blob"              \
       " WHERE uploaded_ms <= ?1"                                               \

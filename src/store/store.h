@@ -494,6 +494,12 @@ enum nd_status nd_store_model_get(struct nd_store *store,
                                   const struct nd_scope *scope,
                                   uint64_t generation, struct nd_error *error,
                                   struct nd_buffer *blob) ND_MUST_CHECK;
+/* The same without that check, for nd_model_read, which checks a digest inside
+ * the blob: for whom a second one would only take time. */
+enum nd_status nd_store_model_fetch(struct nd_store *store,
+                                    const struct nd_scope *scope,
+                                    uint64_t generation, struct nd_error *error,
+                                    struct nd_buffer *blob) ND_MUST_CHECK;
 /* All kept generations, newest first; the caller frees *models_r. */
 enum nd_status nd_store_model_list(struct nd_store *store,
                                    const struct nd_scope *scope,

@@ -3,6 +3,7 @@
  * The front of the store for leases, trainings and models: arguments are
  * checked, then the backend is called.
  */
+#include <string.h>
 #include <time.h>
 
 #include "store/backend.h"
@@ -181,9 +182,32 @@ enum nd_status nd_store_model_get(struct nd_store *store,
                                   uint64_t generation, struct nd_error *error,
                                   struct nd_buffer *blob)
 {
+    uint8_t stated[ND_DIGEST_BYTES], own[ND_DIGEST_BYTES];
+    size_t before = blob->length;
+    enum nd_status status = nd_check_scope(scope, error);
+    if (status == ND_OK)
+        status = store->backend->model_get(store, scope, generation, error,
+                                           blob, stated);
+    if (status != ND_OK)
+        return status;
+    nd_digest(blob->data + before, blob->length - before, NULL, own);
+    if (memcmp(own, stated, ND_DIGEST_BYTES) == 0)
+        return ND_OK;
+    blob->length = before;
+    return nd_fail(
+        error, ND_DATA, "generation %llu of %s/%s is not what its digest says",
+        (unsigned long long)generation, scope->rule, scope->settings);
+}
+
+enum nd_status nd_store_model_fetch(struct nd_store *store,
+                                    const struct nd_scope *scope,
+                                    uint64_t generation, struct nd_error *error,
+                                    struct nd_buffer *blob)
+{
+    uint8_t stated[ND_DIGEST_BYTES];
     enum nd_status status = nd_check_scope(scope, error);
     return status == ND_OK ? store->backend->model_get(store, scope, generation,
-                                                       error, blob)
+                                                       error, blob, stated)
                            : status;
 }
 

@@ -29,6 +29,10 @@ static void every_byte_value_survives(void **state)
                                        &suite->error, &read));
     assert_int_equal(read.length, 6 + sizeof(blob));
     assert_memory_equal(read.data + 6, blob, sizeof(blob));
+    suite_ok(suite, nd_store_model_fetch(suite->store, &suite_scope, generation,
+                                         &suite->error, &read));
+    assert_int_equal(read.length, 6 + 2 * sizeof(blob));
+    assert_memory_equal(read.data + 6 + sizeof(blob), blob, sizeof(blob));
     nd_buffer_free(&read);
 }
 

@@ -375,6 +375,11 @@ static void a_model_that_rotted_is_not_handed_out(void **state)
                                         &folder->error, &blob),
                      ND_DATA);
     assert_int_equal(blob.length, 0);
+    /* Whoever checks it himself gets it as it is. */
+    assert_int_equal(nd_store_model_fetch(store, &folder_scope, generation,
+                                          &folder->error, &blob),
+                     ND_OK);
+    assert_int_equal(blob.length, 1);
     nd_buffer_free(&blob);
     nd_store_close(&store);
 }
