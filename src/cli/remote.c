@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/library.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "serve/access.h"
@@ -19,6 +20,31 @@
 #define ANSWER_MS 30000L
 #define MOST_ANSWER ((size_t)16 << 20)
 #define UNIX_PREFIX "unix:"
+
+#define FUNCTIONS(X) \
+    X(easy_cleanup)  \
+    X(easy_escape)   \
+    X(easy_getinfo)  \
+    X(easy_init)     \
+    X(easy_perform)  \
+    X(easy_setopt)   \
+    X(easy_strerror) \
+    X(free)          \
+    X(slist_append)  \
+    X(slist_free_all)
+#define MEMBER(name) __typeof__(&curl_##name) name;
+#define NAME(name) "curl_" #name,
+static struct {
+    FUNCTIONS(MEMBER)
+} libcurl;
+static const char *const function_names[] = {FUNCTIONS(NAME)};
+
+static enum nd_status load_libcurl(struct nd_error *error)
+{
+    return nd_library_load("libcurl.so.4", function_names,
+                           sizeof(function_names) / sizeof(*function_names),
+                           error, &libcurl);
+}
 
 struct nd_remote {
     struct nd_cli *cli;
@@ -90,16 +116,16 @@ static void set_up_curl(struct nd_remote *remote)
 {
     CURL *curl = remote->curl;
     if (strncmp(remote->server, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
-                         remote->server + strlen(UNIX_PREFIX));
+        libcurl.easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
+                            remote->server + strlen(UNIX_PREFIX));
     }
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, ANSWER_MS);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, remote);
+    libcurl.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    libcurl.easy_setopt(curl, CURLOPT_PROXY, "");
+    libcurl.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    libcurl.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+    libcurl.easy_setopt(curl, CURLOPT_TIMEOUT_MS, ANSWER_MS);
+    libcurl.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+    libcurl.easy_setopt(curl, CURLOPT_WRITEDATA, remote);
 }
 
 enum nd_status nd_remote_open(struct nd_cli *cli, struct nd_remote **remote_r)
@@ -112,7 +138,10 @@ enum nd_status nd_remote_open(struct nd_cli *cli, struct nd_remote **remote_r)
         status = read_token(remote);
     }
     if (status == ND_OK) {
-        remote->curl = curl_easy_init();
+        status = load_libcurl(&cli->error);
+    }
+    if (status == ND_OK) {
+        remote->curl = libcurl.easy_init();
         if (remote->curl == NULL) {
             status = nd_fail(&cli->error, ND_INTERNAL, "libcurl does not work");
         }
@@ -131,7 +160,9 @@ void nd_remote_close(struct nd_remote **remote)
     if (remote == NULL || *remote == NULL) {
         return;
     }
-    curl_easy_cleanup((*remote)->curl);
+    if ((*remote)->curl != NULL) {
+        libcurl.easy_cleanup((*remote)->curl);
+    }
     if ((*remote)->authorization != NULL) {
         nd_wipe((*remote)->authorization, strlen((*remote)->authorization));
     }
@@ -154,10 +185,10 @@ void nd_remote_add(struct nd_buffer *query, const char *name, const char *value)
     if (value == NULL) {
         return;
     }
-    char *encoded = curl_easy_escape(NULL, value, (int)strlen(value));
+    char *encoded = libcurl.easy_escape(NULL, value, (int)strlen(value));
     nd_buffer_printf(query, "%s%s=%s", query->length > 0 ? "&" : "", name,
                      encoded);
-    curl_free(encoded);
+    libcurl.free(encoded);
 }
 
 void nd_remote_add_rule(struct nd_buffer *query, const struct nd_cli *cli)
@@ -252,7 +283,7 @@ static enum nd_status fail_exchange(struct nd_remote *remote, CURLcode code)
                        remote->server);
     }
     return nd_fail(error, ND_UNAVAILABLE, "cannot ask the daemon at %s: %s",
-                   remote->server, curl_easy_strerror(code));
+                   remote->server, libcurl.easy_strerror(code));
 }
 
 static enum nd_status exchange(struct nd_remote *remote,
@@ -261,30 +292,30 @@ static enum nd_status exchange(struct nd_remote *remote,
 {
     CURL *curl = remote->curl;
     char *url = make_url(remote, request);
-    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *headers = libcurl.slist_append(NULL, "Expect:");
     if (remote->authorization != NULL) {
-        headers = curl_slist_append(headers, remote->authorization);
+        headers = libcurl.slist_append(headers, remote->authorization);
     }
     nd_buffer_clear(&remote->body);
-    headers = curl_slist_append(headers, request->item != NULL
-                                             ? write_body(remote, request->item)
-                                             : "Content-Type:");
+    headers = libcurl.slist_append(
+        headers, request->item != NULL ? write_body(remote, request->item)
+                                       : "Content-Type:");
     nd_buffer_clear(&remote->answer);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    libcurl.easy_setopt(curl, CURLOPT_URL, url);
+    libcurl.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (request->post) {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-                         remote->body.length > 0 ? (char *)remote->body.data
-                                                 : "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)remote->body.length);
+        libcurl.easy_setopt(curl, CURLOPT_POST, 1L);
+        libcurl.easy_setopt(curl, CURLOPT_POSTFIELDS,
+                            remote->body.length > 0 ? (char *)remote->body.data
+                                                    : "");
+        libcurl.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)remote->body.length);
     } else {
-        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        libcurl.easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     }
-    CURLcode code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code_r);
-    curl_slist_free_all(headers);
+    CURLcode code = libcurl.easy_perform(curl);
+    libcurl.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, code_r);
+    libcurl.slist_free_all(headers);
     free(url);
     return code == CURLE_OK ? ND_OK : fail_exchange(remote, code);
 }

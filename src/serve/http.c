@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/library.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "serve/connections.h"
@@ -30,6 +31,26 @@
 #define POOL_THREADS 16
 #define POOL_ROOM 1024
 #define SPARE_EXCHANGES 256
+
+#define FUNCTIONS(X)               \
+    X(add_response_header)         \
+    X(create_response_from_buffer) \
+    X(destroy_response)            \
+    X(get_connection_info)         \
+    X(get_connection_values)       \
+    X(lookup_connection_value)     \
+    X(queue_response)              \
+    X(quiesce_daemon)              \
+    X(resume_connection)           \
+    X(start_daemon)                \
+    X(stop_daemon)                 \
+    X(suspend_connection)
+#define MEMBER(name) __typeof__(&MHD_##name) name;
+#define NAME(name) "MHD_" #name,
+static struct {
+    FUNCTIONS(MEMBER)
+} microhttpd;
+static const char *const function_names[] = {FUNCTIONS(NAME)};
 
 struct exchange {
     struct nd_http *http;
@@ -121,7 +142,8 @@ static enum MHD_Result take_parameter(void *context, enum MHD_ValueKind kind,
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return microhttpd.lookup_connection_value(connection, MHD_HEADER_KIND,
+                                              name);
 }
 
 static void read_head(struct exchange *exchange, const char *method,
@@ -129,8 +151,8 @@ static void read_head(struct exchange *exchange, const char *method,
 {
     struct MHD_Connection *connection = exchange->connection;
     struct nd_request *request = exchange->request;
-    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter,
-                              request);
+    microhttpd.get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
+                                     take_parameter, request);
     struct nd_request_head head = {
         .method = method,
         .path = path,
@@ -163,18 +185,20 @@ static void count_answer(struct nd_http *http, int code)
 static void add_headers(struct MHD_Response *response,
                         const struct nd_request *request)
 {
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                            request->type);
+    microhttpd.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                   request->type);
     if (request->allow != NULL) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
-                                request->allow);
+        microhttpd.add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+                                       request->allow);
     }
     if (request->code == 401) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                                "Bearer realm=\"neurald\"");
+        microhttpd.add_response_header(response,
+                                       MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                                       "Bearer realm=\"neurald\"");
     }
     if (request->code == 429 || request->code == 503) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        microhttpd.add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+                                       "1");
     }
 }
 
@@ -187,20 +211,21 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     if (request->code == 0) {
         nd_answer_problem(request, 500, "the request was not answered");
     }
-    struct MHD_Response *response = MHD_create_response_from_buffer(
+    struct MHD_Response *response = microhttpd.create_response_from_buffer(
         body->length, body->data, MHD_RESPMEM_PERSISTENT);
     if (response == NULL) {
         return MHD_NO;
     }
     add_headers(response, request);
     if (atomic_load_explicit(&http->stopping, memory_order_relaxed)) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        microhttpd.add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
+                                       "close");
     }
     count_answer(http, request->code);
     set_deadline(exchange->peer, http->options.request_ms);
-    enum MHD_Result result = MHD_queue_response(
+    enum MHD_Result result = microhttpd.queue_response(
         exchange->connection, (unsigned)request->code, response);
-    MHD_destroy_response(response);
+    microhttpd.destroy_response(response);
     return result;
 }
 
@@ -209,7 +234,7 @@ static void run_slow(void *item, void *context)
     struct exchange *exchange = item;
     (void)context;
     exchange->request->route->handler(exchange->request);
-    MHD_resume_connection(exchange->connection);
+    microhttpd.resume_connection(exchange->connection);
 }
 
 /* Autolearn makes of a score a call that may wait. */
@@ -242,10 +267,10 @@ static enum MHD_Result answer(struct exchange *exchange)
         request->route->handler(request);
         return send_answer(exchange);
     }
-    MHD_suspend_connection(exchange->connection);
+    microhttpd.suspend_connection(exchange->connection);
     if (!nd_pool_submit(http->pool, exchange)) {
         nd_answer_problem(request, 503, "too many requests wait for the store");
-        MHD_resume_connection(exchange->connection);
+        microhttpd.resume_connection(exchange->connection);
     }
     return MHD_YES;
 }
@@ -254,8 +279,8 @@ static enum MHD_Result answer(struct exchange *exchange)
 
 static struct nd_connection *peer_of(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info = microhttpd.get_connection_info(
+        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info->socket_context;
 }
 
@@ -349,12 +374,12 @@ static void notified(void *context, struct MHD_Connection *connection,
         nd_metrics_subtract(http->metrics, ND_METRIC_CONNECTIONS_OPEN, 0, 1);
         return;
     }
-    const union MHD_ConnectionInfo *address =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *address = microhttpd.get_connection_info(
+        connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *client =
         address != NULL ? address->client_addr : NULL;
-    const union MHD_ConnectionInfo *socket =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *socket = microhttpd.get_connection_info(
+        connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct nd_connection *peer =
         nd_connections_add(http->connections, socket->connect_fd, client);
     set_deadline(peer, http->options.idle_ms);
@@ -379,7 +404,7 @@ static void log_message(void *context, const char *format, va_list list)
 static struct MHD_Daemon *start_daemon(struct nd_http *http, int socket)
 {
     const struct nd_http_options *options = &http->options;
-    return MHD_start_daemon(
+    return microhttpd.start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_TURBO | MHD_USE_ERROR_LOG,
         0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_message,
@@ -390,9 +415,20 @@ static struct MHD_Daemon *start_daemon(struct nd_http *http, int socket)
         http, MHD_OPTION_NOTIFY_CONNECTION, notified, http, MHD_OPTION_END);
 }
 
+static enum nd_status load_microhttpd(struct nd_error *error)
+{
+    return nd_library_load("libmicrohttpd.so.12", function_names,
+                           sizeof(function_names) / sizeof(*function_names),
+                           error, &microhttpd);
+}
+
 enum nd_status nd_http_start(const struct nd_http_options *options,
                              struct nd_error *error, struct nd_http **http_r)
 {
+    enum nd_status status = load_microhttpd(error);
+    if (status != ND_OK) {
+        return status;
+    }
     struct nd_http *http = nd_calloc(1, sizeof(*http));
     http->options = *options;
     http->metrics = nd_service_metrics(options->service);
@@ -403,8 +439,8 @@ enum nd_status nd_http_start(const struct nd_http_options *options,
     for (size_t i = 0; i < options->socket_count; i++) {
         http->quiesced[i] = options->sockets[i];
     }
-    enum nd_status status = nd_pool_create(POOL_THREADS, POOL_ROOM, run_slow,
-                                           NULL, error, &http->pool);
+    status = nd_pool_create(POOL_THREADS, POOL_ROOM, run_slow, NULL, error,
+                            &http->pool);
     for (size_t i = 0; status == ND_OK && i < options->socket_count; i++) {
         http->daemons[i] = start_daemon(http, options->sockets[i]);
         if (http->daemons[i] == NULL) {
@@ -434,7 +470,7 @@ void nd_http_quiesce(struct nd_http *http, int64_t wait_ms)
     atomic_store(&http->stopping, true);
     for (size_t i = 0; i < http->options.socket_count; i++) {
         if (http->daemons[i] != NULL && http->quiesced[i] < 0) {
-            http->quiesced[i] = MHD_quiesce_daemon(http->daemons[i]);
+            http->quiesced[i] = microhttpd.quiesce_daemon(http->daemons[i]);
         }
     }
     while (atomic_load(&http->under_way) > 0 &&
@@ -453,7 +489,7 @@ void nd_http_stop(struct nd_http **http)
     nd_pool_destroy(&old->pool);
     for (size_t i = 0; i < old->options.socket_count; i++) {
         if (old->daemons[i] != NULL) {
-            MHD_stop_daemon(old->daemons[i]);
+            microhttpd.stop_daemon(old->daemons[i]);
         }
         if (old->quiesced[i] >= 0) {
             close(old->quiesced[i]);

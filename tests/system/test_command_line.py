@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import PROGRAM, ROOT
 
 COMMANDS = ["learn", "forget", "relabel", "train", "score", "explain", "eval",
             "model", "status", "store", "doctor", "config", "rspamd", "bench",
@@ -41,6 +41,15 @@ def test_version_names_the_kernel_in_use(neurald):
     assert versions["neurald"] in neurald.ok("--version").text
     neurald.environment["NEURALD_KERNEL"] = "scalar"
     assert neurald.ok("version", "--json").json["kernel"] == "scalar"
+
+
+def test_scoring_loads_no_library_of_the_daemon_or_its_client():
+    """They and what they need take longer to load than a model."""
+    loaded = subprocess.run(["ldd", PROGRAM], check=True, text=True,
+                            stdout=subprocess.PIPE).stdout
+    assert "libgmime" in loaded
+    for library in ("libcurl", "libmicrohttpd", "libgnutls", "libldap"):
+        assert library not in loaded
 
 
 def test_without_a_command_the_usage_is_told(neurald):
