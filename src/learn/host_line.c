@@ -14,7 +14,8 @@
 #include "learn/host_private.h"
 
 #define FIRST_PAUSE_US INT64_C(250000)
-#define LONGEST_PAUSE_US INT64_C(10000000)
+/* The store's client has pauses of its own, and both must be over. */
+#define LONGEST_PAUSE_US INT64_C(1000000)
 
 int64_t nd_host_jitter_us(struct nd_random *random, int64_t base_us)
 {
@@ -139,7 +140,7 @@ enum nd_status nd_host_line_note(struct nd_host_line *line,
 {
     bool failed = nd_host_is_away(status) || is_unusable(line, status);
     if (failed) {
-        unsigned doublings = line->failures < 6 ? line->failures : 6;
+        unsigned doublings = line->failures < 2 ? line->failures : 2;
         int64_t pause_us = FIRST_PAUSE_US << doublings;
         line->failures++;
         line->returns = returns_of(line->host);

@@ -24,7 +24,8 @@
 #define MAX_HOPS 3  /* from replica to master */
 #define MAX_WORDS 8
 #define FIRST_PAUSE_MS 50
-#define LONGEST_PAUSE_MS 5000
+#define LONGEST_PAUSE_MS \
+    1000                   /* well within a lease, however long it was away */
 #define PATIENT_FAILURES 4 /* so many pauses are sat out in an exchange */
 
 struct nd_redis_client {
@@ -137,7 +138,7 @@ static void pass_over_sentinel(struct nd_redis_client *client)
 
 static void note_failure(struct nd_redis_client *client)
 {
-    unsigned doublings = client->failures < 7 ? client->failures : 7;
+    unsigned doublings = client->failures < 5 ? client->failures : 5;
     int64_t pause_ms = (int64_t)FIRST_PAUSE_MS << doublings;
     if (pause_ms > LONGEST_PAUSE_MS)
         pause_ms = LONGEST_PAUSE_MS;

@@ -113,6 +113,24 @@ static void after_several_failures_it_answers_at_once(void **state)
     assert_non_null(strstr(fixture->error.text, "the next one in"));
 }
 
+/* However long the server was away: a trainer must be back within a lease. */
+static void it_never_waits_for_longer_than_a_second(void **state)
+{
+    struct fixture *fixture = *state;
+    make_client(fixture, 5000, "redis://127.0.0.1:%u", fixture->server.port);
+    int attempts = 0, next_ms = 0;
+    while (attempts < 8) {
+        assert_int_equal(ask(fixture, true, "SET", "a", "1", NULL),
+                         ND_UNAVAILABLE);
+        const char *text = strstr(fixture->error.text, "(");
+        if (text != NULL && sscanf(text, "(%d attempts; the next one in %d ms",
+                                   &attempts, &next_ms) == 2)
+            assert_in_range(next_ms, 1, 1001);
+        struct timespec pause = {.tv_nsec = 20000000};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static void it_comes_back_after_a_long_absence(void **state)
 {
     struct fixture *fixture = *state;
@@ -438,6 +456,7 @@ int main(void)
         TEST(a_restarted_server_is_found_again_without_a_failure),
         TEST(without_a_server_it_did_not_act),
         TEST(after_several_failures_it_answers_at_once),
+        TEST(it_never_waits_for_longer_than_a_second),
         TEST(it_comes_back_after_a_long_absence),
         TEST(a_hanging_server_leaves_writes_uncertain_and_reads_not),
         TEST(what_may_not_repeat_is_sent_once),
