@@ -15,7 +15,8 @@
 #include "store/bits.h"
 #include "store/sample_value.h"
 
-#define VERSION 1
+#define VERSION 2
+#define OLDEST_VERSION 1 /* with longer mantissas: read, not written */
 #define FAMILY_MASK 0x1f
 #define FLAG_VALUES 0x20 /* values follow the slots */
 #define FLAG_SIGNS 0x40  /* some of them are negative */
@@ -121,10 +122,11 @@ static uint8_t flags_of(const struct nd_section *section)
     return flags;
 }
 
-static struct nd_value_form form_of(uint8_t flags)
+static struct nd_value_form form_of(uint8_t flags, uint8_t version)
 {
     struct nd_value_form form = {.ones = (flags & FLAG_ONES) != 0,
-                                 .signs = (flags & FLAG_SIGNS) != 0};
+                                 .signs = (flags & FLAG_SIGNS) != 0,
+                                 .mantissa_bits = version == 1 ? 9 : 7};
     return form;
 }
 
@@ -140,7 +142,7 @@ static void write_body(const struct nd_section *section, uint8_t flags,
     for (uint32_t i = 0; i < section->count; i++)
         nd_bits_put_rice(&writer, gap_at(section, i), parameter);
     for (uint32_t i = 0; i < section->count && (flags & FLAG_VALUES); i++)
-        nd_value_put(&writer, form_of(flags), section->values[i]);
+        nd_value_put(&writer, form_of(flags, VERSION), section->values[i]);
     nd_bits_flush(&writer);
 }
 
@@ -175,7 +177,7 @@ enum nd_status nd_sample_encode(const struct nd_section *sections, size_t count,
 
 /* One section as it lies in the bytes. */
 struct raw_section {
-    uint8_t family, flags;
+    uint8_t version, family, flags;
     const uint8_t *start; /* of the section, its head included */
     size_t size;
     const uint8_t *body;
@@ -185,6 +187,7 @@ struct raw_section {
 struct walk {
     struct nd_reader reader;
     int last_family;
+    uint8_t version;
 };
 
 static enum nd_status begin_walk(struct walk *walk, const void *data,
@@ -198,9 +201,11 @@ static enum nd_status begin_walk(struct walk *walk, const void *data,
     uint8_t version = nd_reader_u8(&walk->reader);
     if (walk->reader.failed)
         return nd_fail(error, ND_DATA, "an empty sample");
-    if (version != VERSION)
-        return nd_fail(error, ND_DATA, "a sample of encoding %u, not %d",
-                       version, VERSION);
+    if (version < OLDEST_VERSION || version > VERSION)
+        return nd_fail(error, ND_DATA,
+                       "a sample of encoding %u, which is none of %d to %d",
+                       version, OLDEST_VERSION, VERSION);
+    walk->version = version;
     return ND_OK;
 }
 
@@ -222,6 +227,7 @@ static enum nd_status next_section(struct walk *walk, struct nd_error *error,
         return nd_fail(error, ND_DATA,
                        "a sample's section at byte %zu is malformed", start);
     walk->last_family = head & FAMILY_MASK;
+    section_r->version = walk->version;
     section_r->family = head & FAMILY_MASK;
     section_r->flags = head & FLAGS;
     section_r->start = reader->data + start;
@@ -311,7 +317,7 @@ static enum nd_status read_section(const struct raw_section *raw,
     if (has_values) {
         float *values = nd_arena_take(arena, (size_t)count * sizeof(*values));
         for (uint32_t i = 0; i < count; i++)
-            values[i] = nd_value_get(&bits, form_of(raw->flags));
+            values[i] = nd_value_get(&bits, form_of(raw->flags, raw->version));
         section_r->values = values;
     }
     return nd_bits_at_end(&bits) ? ND_OK : fail_section(raw, error);
@@ -364,6 +370,39 @@ static enum nd_status merge_sections(struct walk *old, struct walk *added,
     return has_mine != ND_NOTHING ? has_mine : has_theirs;
 }
 
+/* Writes a sample anew, in the version of today. */
+static enum nd_status renew(const void *data, size_t length,
+                            struct nd_buffer *renewed, struct nd_error *error)
+{
+    struct nd_arena *arena = nd_arena_create(0);
+    struct nd_section sections[ND_SAMPLE_MAX_SECTIONS];
+    size_t count;
+    enum nd_status status =
+        nd_sample_decode(data, length, arena, error, sections, &count);
+    if (status == ND_OK)
+        status = nd_sample_encode(sections, count, renewed, error);
+    nd_arena_destroy(&arena);
+    return status;
+}
+
+/* Sections are copied only between samples of one version. */
+static enum nd_status merge_renewed(const void *old, size_t old_length,
+                                    const void *added, size_t added_length,
+                                    struct nd_buffer *merged,
+                                    struct nd_error *error)
+{
+    struct nd_buffer mine = {0}, theirs = {0};
+    enum nd_status status = renew(old, old_length, &mine, error);
+    if (status == ND_OK)
+        status = renew(added, added_length, &theirs, error);
+    if (status == ND_OK)
+        status = nd_sample_merge(mine.data, mine.length, theirs.data,
+                                 theirs.length, merged, error);
+    nd_buffer_free(&mine);
+    nd_buffer_free(&theirs);
+    return status;
+}
+
 enum nd_status nd_sample_merge(const void *old, size_t old_length,
                                const void *added, size_t added_length,
                                struct nd_buffer *merged, struct nd_error *error)
@@ -375,7 +414,10 @@ enum nd_status nd_sample_merge(const void *old, size_t old_length,
         status = begin_walk(&theirs, added, added_length, error);
     if (status != ND_OK)
         return status;
-    nd_buffer_u8(merged, VERSION);
+    if (mine.version != theirs.version)
+        return merge_renewed(old, old_length, added, added_length, merged,
+                             error);
+    nd_buffer_u8(merged, mine.version);
     status = merge_sections(&mine, &theirs, merged, error);
     if (status == ND_NOTHING && merged->length - before > ND_SAMPLE_MAX_BYTES)
         status = nd_fail(error, ND_LIMIT, "a merged sample of over %u bytes",

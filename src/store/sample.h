@@ -3,8 +3,8 @@
  * The encoding of a stored sample's features (docs/formats/sample.md): a list
  * of sections, one a family, each readable without the others, so that a store
  * can add a family to a sample without decoding the rest. Slots are ascending
- * and coded as Golomb-Rice gaps; values, where a family has them, as 16-bit
- * floats.
+ * and coded as Golomb-Rice gaps; values, where a family has them, as floats of
+ * few bits.
  */
 #ifndef ND_STORE_SAMPLE_H
 #define ND_STORE_SAMPLE_H

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Values in few bits. Many are exactly 1 (a symbol's presence), most others
- * lie between 0 and 1, and a thousandth of their size is finer than a network
- * can use: 9 bits of mantissa, and an exponent that takes 2 bits where it is a
- * likely one. Any finite number can be written; the unlikely ones take more.
+ * lie between 0 and 1, and no network tells a value from one that is a 256th
+ * larger: a mantissa of few bits, and an exponent that takes 2 bits where it is
+ * a likely one. Any finite number can be written; the unlikely ones take more.
  */
 #include "store/sample_value.h"
 
 #include <math.h>
 #include <stddef.h>
-
-#define MANTISSA_BITS 9
-#define MANTISSA_STEPS (1 << MANTISSA_BITS)
 
 /* Exponents of frexpf (a value is 0.5 to 1 times 2^exponent) from the likely
  * on. The place in this list is written in Rice code with parameter 1. */
@@ -75,17 +72,18 @@ void nd_value_put(struct nd_bit_writer *writer, struct nd_value_form form,
     }
     int exponent;
     float fraction = frexpf(fabsf(value), &exponent);
-    long mantissa = lrintf((fraction * 2 - 1) * MANTISSA_STEPS);
-    if (mantissa == MANTISSA_STEPS && exponent < EXPONENT_MAX) {
+    long steps = 1L << form.mantissa_bits;
+    long mantissa = lrintf((fraction * 2 - 1) * (float)steps);
+    if (mantissa == steps && exponent < EXPONENT_MAX) {
         mantissa = 0;
         exponent++;
-    } else if (mantissa == MANTISSA_STEPS) {
+    } else if (mantissa == steps) {
         mantissa--;
     }
     put_exponent(writer, exponent);
     if (form.signs)
         nd_bits_put(writer, value < 0, 1);
-    nd_bits_put(writer, (uint32_t)mantissa, MANTISSA_BITS);
+    nd_bits_put(writer, (uint32_t)mantissa, form.mantissa_bits);
 }
 
 float nd_value_get(struct nd_bit_reader *reader, struct nd_value_form form)
@@ -97,6 +95,7 @@ float nd_value_get(struct nd_bit_reader *reader, struct nd_value_form form)
         return 0.0F;
     bool negative = form.signs && nd_bits_get(reader, 1) == 1;
     float fraction =
-        0.5F + (float)nd_bits_get(reader, MANTISSA_BITS) / (2 * MANTISSA_STEPS);
+        0.5F + ldexpf((float)nd_bits_get(reader, form.mantissa_bits),
+                      -1 - (int)form.mantissa_bits);
     return negative ? -ldexpf(fraction, exponent) : ldexpf(fraction, exponent);
 }
