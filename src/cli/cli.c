@@ -124,6 +124,17 @@ static bool is_help(const struct nd_arguments *arguments)
     return name != NULL && strcmp(name, "help") == 0;
 }
 
+/* Also where only an earlier line could not be written. */
+static enum nd_status flush_output(struct nd_error *error)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return ND_OK;
+    }
+    return nd_fail(error, ND_TEMPORARY,
+                   "cannot write to standard output; is its disk full or its "
+                   "reader gone?");
+}
+
 static enum nd_status run_help(const struct nd_arguments *arguments,
                                const struct nd_command *command,
                                struct nd_error *error)
@@ -146,7 +157,7 @@ static enum nd_status run_help(const struct nd_arguments *arguments,
     } else {
         print_program_help(stdout);
     }
-    return ND_OK;
+    return flush_output(error);
 }
 
 /* ---- running a command ---- */
@@ -189,12 +200,7 @@ static enum nd_status run_command(struct nd_cli *cli,
         status = command->run(cli);
     }
     nd_progress_break(&cli->progress);
-    if (fflush(stdout) != 0 && status == ND_OK) {
-        status = nd_fail(&cli->error, ND_TEMPORARY,
-                         "cannot write to standard output; is its disk full "
-                         "or its reader gone?");
-    }
-    return status;
+    return status == ND_OK ? flush_output(&cli->error) : status;
 }
 
 /* What the command line asks for. */

@@ -146,6 +146,8 @@ def test_a_full_standard_output_is_told(neurald):
                       words="standard output")
         neurald.fails(75, "config", "--example", stdout=full,
                       words="standard output")
+        neurald.fails(75, "train", "--help", stdout=full,
+                      words="standard output")
 
 
 @pytest.mark.parametrize("arguments, file", [
