@@ -142,8 +142,9 @@ class Rspamd:
             (folder / "override.d" / name).write_text(text + "\n")
         (folder / "rspamd.local.lua").write_text(LABELS)
         if "neurald.conf" in dict(files):
-            shutil.copytree(ROOT / "packaging/rspamd/plugins.d",
-                            folder / "plugins.d")
+            (folder / "plugins.d").mkdir()
+            shutil.copy(ROOT / "packaging/rspamd/neurald.lua",
+                        folder / "plugins.d")
             shutil.copy(ROOT / "packaging/rspamd/rspamd.conf.local", folder)
         for name in ("run", "log", "db"):
             (folder / name).mkdir()

@@ -161,7 +161,7 @@ def test_a_daemon_that_is_away_or_hangs_stops_no_mail(place):
 
 def test_the_plugins_identity_is_that_of_the_documentation(tmp_path):
     """Without rspamd's workers: the examples of docs/formats/identity.md."""
-    source = (ROOT / "packaging/rspamd/plugins.d/neurald.lua").read_text()
+    source = (ROOT / "packaging/rspamd/neurald.lua").read_text()
     source = source.split("-- ---- asking")[0] + "\n" + """
 local H = "Date: Thu, 1 Jan 2026 10:00:00 +0000\\nFrom: Ann <ann@example.org>" ..
     "\\nSubject: Hello\\n\\tworld\\n"
