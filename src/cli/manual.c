@@ -31,7 +31,8 @@ static const char program_head[] =
     "```\n\n"
     "_PATH_ is a message, an mbox, a Maildir, a folder of any of these, or "
     "*-* for standard input. A folder is walked in the order of its names; "
-    "hidden files, and links to folders, are left out.\n\n"
+    "hidden files, compressed ones, and links to folders, are left out. Of "
+    "a Maildir cur and new are read.\n\n"
     "Options of all commands stand before or after the command.\n\n";
 
 static const char program_tail[] =
