@@ -14,6 +14,7 @@
 #include "cli/model_transfer.h"
 #include "cli/session.h"
 #include "cli/values.h"
+#include "features/features.h"
 #include "learn/previous.h"
 #include "nn/model.h"
 
@@ -77,6 +78,56 @@ static enum nd_status run_list(struct nd_model_work *work)
     return status;
 }
 
+/* Of these families, those that no message gives here. */
+static uint32_t not_read(uint32_t families)
+{
+    uint32_t lost = families & ~ND_GROUP_KNOWN;
+    for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        uint32_t bit = 1U << family;
+        lost |= nd_families_sources(bit) == 0 ? families & bit : 0U;
+    }
+    return lost;
+}
+
+static const char *reading_of(uint32_t family)
+{
+    uint32_t bit = 1U << family;
+    if (not_read(bit) != 0) {
+        return "no";
+    }
+    return (bit & ND_GROUP_RETIRED) != 0 ? "narrowed" : "yes";
+}
+
+static void show_families(uint32_t families, struct nd_json *json)
+{
+    nd_json_open(json, "families", '[');
+    for (uint32_t family = 0; family < 32; family++) {
+        if ((families >> family & 1U) == 0) {
+            continue;
+        }
+        bool known = family < ND_FAMILY_COUNT;
+        const struct nd_family_info *info =
+            known ? nd_family((enum nd_family)family) : NULL;
+        nd_json_open(json, NULL, '{');
+        nd_json_unsigned(json, "number", family);
+        nd_json_text(json, "name", known ? info->name : "");
+        nd_json_unsigned(json, "layout", known ? info->layout : 0);
+        nd_json_text(json, "read", reading_of(family));
+        nd_json_close(json, '}');
+    }
+    nd_json_close(json, ']');
+}
+
+static void print_families(const char *words, uint32_t families)
+{
+    struct nd_buffer text = {0};
+    nd_families_describe(families, &text);
+    if (families != 0) {
+        printf("%-14s%s\n", words, (const char *)text.data);
+    }
+    nd_buffer_free(&text);
+}
+
 static enum nd_status show_json(struct nd_cli *cli,
                                 const struct nd_model *model, size_t bytes)
 {
@@ -106,6 +157,7 @@ static enum nd_status show_json(struct nd_cli *cli,
     nd_json_unsigned(&json, "names", model->registry_length);
     nd_json_switch(&json, "has_key", model->has_key);
     nd_json_unsigned(&json, "bytes", bytes);
+    show_families(model->figures.families, &json);
     nd_json_close(&json, '}');
     enum nd_status status = nd_json_line(&json, stdout, &cli->error);
     nd_json_free(&json);
@@ -135,6 +187,8 @@ static void show_text(const struct nd_model *model, size_t bytes)
     printf("network       %u inputs, %u hidden units%s; %u names\n",
            shape.inputs, shape.units[0], shape.wide ? ", linear path" : "",
            model->registry_length);
+    print_families("families", figures->families);
+    print_families("not read here", not_read(figures->families));
 }
 
 static enum nd_status run_show(struct nd_model_work *work)

@@ -164,6 +164,9 @@ static struct nd_rule_facts shown_facts(const struct nd_status_facts *facts)
 {
     const char *problem =
         facts->engine != NULL ? nd_engine_model_problem(facts->engine) : NULL;
+    if (problem == NULL && facts->engine != NULL) {
+        problem = nd_engine_model_note(facts->engine);
+    }
     return (struct nd_rule_facts){
         .rule = facts->scope.rule,
         .settings = facts->scope.settings,

@@ -81,6 +81,11 @@ static void print_text(const struct nd_scope *scope,
     printf("  AUC %.5f, log-loss %.5f, recall %.4f at %g of the ham lost\n",
            figures->held_auc, figures->held_log_loss, figures->held_recall,
            figures->target_fpr);
+    if (report->other_layout > 0) {
+        printf("  %llu samples were used without families of another "
+               "version\n",
+               (unsigned long long)report->other_layout);
+    }
     if (report->had_live) {
         printf("  the live model on the same: log-loss %.5f, recall %.4f\n",
                report->live_log_loss, report->live_recall);
@@ -200,7 +205,8 @@ const struct nd_command nd_command_train = {
         "JSON, an object a rule: rule, settings, decision (promoted, rejected, "
         "failed), reason, generation, spam, ham, held_spam, held_ham, auc, "
         "log_loss, recall, target_fpr, live_log_loss, live_recall, seconds, "
-        "seed.\n",
+        "seed, other_layout (samples used without families of another "
+        "version).\n",
     .options = options,
     .knows_server = true,
     .run = run,

@@ -13,7 +13,6 @@
 #define SKEW_MS 5000.0
 #define TOMBSTONES_MS (30LL * 86400000)
 #define OLD_MODEL_DAYS 60.0
-#define RECENT_HOST_MS (3600LL * 1000)
 #define LOPSIDED 10.0   /* times more of one class */
 #define MOSTLY_AUTO 0.9 /* share of a class */
 
@@ -167,12 +166,23 @@ static void check_model(struct nd_doctor *doctor,
     free(text);
 }
 
+static void check_layout(struct nd_doctor *doctor,
+                         const struct nd_status_facts *facts)
+{
+    const char *note = nd_engine_model_note(facts->engine);
+    if (note != NULL) {
+        nd_doctor_tell(doctor, ND_HEALTH_WARN, "layout", note,
+                       "learn new mail, then 'neurald train'; "
+                       "'neurald model show' lists what the model reads");
+    }
+}
+
 static void check_hosts(struct nd_doctor *doctor,
                         const struct nd_status_facts *facts)
 {
     for (size_t i = 0; i < facts->host_count; i++) {
         const struct nd_host_report *host = &facts->hosts[i];
-        bool recent = facts->now_ms - host->seen_ms < RECENT_HOST_MS;
+        bool recent = facts->now_ms - host->seen_ms < ND_HOST_RECENT_MS;
         if (!recent || host->generation == facts->pointer.generation) {
             continue;
         }
@@ -194,5 +204,6 @@ void nd_doctor_check_rule(struct nd_doctor *doctor,
     check_classes(doctor, facts);
     check_autolearn(doctor, facts);
     check_model(doctor, facts);
+    check_layout(doctor, facts);
     check_hosts(doctor, facts);
 }

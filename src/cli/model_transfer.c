@@ -131,7 +131,7 @@ static enum nd_status export_with_key(struct nd_model_work *work,
 
 static bool reads_text(const struct nd_model *model)
 {
-    return (model->figures.families & ND_GROUP_TEXT) != 0;
+    return (model->figures.families & ND_GROUP_HASHED) != 0;
 }
 
 /* The model as a file without a key, fitted anew where it reads text. */

@@ -50,6 +50,7 @@ static void read_report(const json_t *from, struct nd_training_report *report_r)
         .live_recall = number_or_nan(from, "live_recall"),
         .seconds = number_or_nan(from, "seconds"),
         .seed = (uint64_t)nd_remote_integer(from, "seed"),
+        .other_layout = (uint64_t)nd_remote_integer(from, "other_layout"),
     };
     report_r->had_live = !isnan(report_r->live_log_loss);
     (void)snprintf(report_r->reason, sizeof(report_r->reason), "%s",

@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of feature families, and families by name. The numbers below are
- * part of every stored sample and model: changing slot_bits makes them
- * unreadable (docs/decisions has why they are as they are).
+ * The table of feature families, and families by name.
  */
 #include "features/features.h"
 
 #include <string.h>
 
-#include "mail/scan.h"
-
 static const struct nd_family_info table[ND_FAMILY_COUNT] = {
-    [ND_FAMILY_SYMBOLS] = {"symbols", false, 0, 2 * ND_MAX_SCAN_SYMBOLS},
-    [ND_FAMILY_METATOKENS] = {"metatokens", false, 0, 128},
-    [ND_FAMILY_WORDS] = {"words", true, 17, 1000},
-    [ND_FAMILY_PAIRS] = {"pairs", true, 18, 1000},
-    [ND_FAMILY_GRAMS] = {"grams", true, 18, 2000},
-    [ND_FAMILY_STRUCTURE] = {"structure", true, 13, 300},
-    [ND_FAMILY_URLS] = {"urls", true, 17, 300},
-    [ND_FAMILY_HEADERS] = {"headers", true, 16, 300},
-    [ND_FAMILY_HEADER_GRAMS] = {"header_grams", true, 17, 1000},
+#define ND_FAMILY_INFO(family, number, name, layout, kind, bits, most, wide) \
+    [number] = {                                                             \
+        name, layout, ND_FAMILY_##kind, ND_FAMILY_##kind != ND_FAMILY_NAMED, \
+        bits, most,   ND_FAMILY_##wide},
+    ND_FAMILY_MAP(ND_FAMILY_INFO)
+#undef ND_FAMILY_INFO
 };
 
 /* Groups of families, for --families. */
@@ -49,6 +42,58 @@ uint32_t nd_text_columns(uint32_t families)
     return columns;
 }
 
+uint32_t nd_families_sources(uint32_t families)
+{
+    uint32_t sources = families & ND_GROUP_ALL;
+    for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        if ((families >> family & 1U) && table[family].wide != ND_FAMILY_NONE) {
+            sources |= 1U << table[family].wide;
+        }
+    }
+    return sources;
+}
+
+static bool has_successor(uint32_t families, const char *name)
+{
+    for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        if ((families & ND_GROUP_ALL) >> family & 1U &&
+            strcmp(table[family].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t nd_families_outdated(uint32_t families)
+{
+    uint32_t outdated = families & ND_GROUP_RETIRED;
+    for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        if ((outdated >> family & 1U) &&
+            has_successor(families, table[family].name)) {
+            outdated &= ~(1U << family);
+        }
+    }
+    return outdated;
+}
+
+void nd_families_describe(uint32_t families, struct nd_buffer *text)
+{
+    const char *comma = "";
+    for (uint32_t family = 0; family < 32; family++) {
+        if ((families >> family & 1U) == 0) {
+            continue;
+        }
+        nd_buffer_append_text(text, comma);
+        if (family < ND_FAMILY_COUNT) {
+            nd_buffer_printf(text, "%s/%u", table[family].name,
+                             (unsigned)table[family].layout);
+        } else {
+            nd_buffer_printf(text, "family %u", (unsigned)family);
+        }
+        comma = ", ";
+    }
+}
+
 /* 0 where the word names neither family nor group. */
 static uint32_t mask_of(const char *word, size_t length)
 {
@@ -59,7 +104,8 @@ static uint32_t mask_of(const char *word, size_t length)
         }
     }
     for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
-        if (strlen(table[family].name) == length &&
+        if (table[family].kind != ND_FAMILY_RETIRED &&
+            strlen(table[family].name) == length &&
             memcmp(table[family].name, word, length) == 0) {
             return 1U << family;
         }

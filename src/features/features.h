@@ -18,52 +18,65 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "features/family_table.h"
 #include "features/registry.h"
 #include "mail/message.h"
 #include "mail/scan.h"
 
-/* Numbers are written into samples and models: never change or reuse one.
- * id, name, group for --families (symbols, metatokens, text) */
-#define ND_FAMILY_MAP(X)                       \
-    X(SYMBOLS, 0, "symbols", SYMBOLS)          \
-    X(METATOKENS, 1, "metatokens", METATOKENS) \
-    X(WORDS, 2, "words", TEXT)                 \
-    X(PAIRS, 3, "pairs", TEXT)                 \
-    X(GRAMS, 4, "grams", TEXT)                 \
-    X(STRUCTURE, 5, "structure", TEXT)         \
-    X(URLS, 6, "urls", TEXT)                   \
-    X(HEADERS, 7, "headers", TEXT)             \
-    X(HEADER_GRAMS, 8, "header_grams", TEXT)
-
 enum nd_family {
-#define ND_FAMILY_ENUM(name, id, text, group) ND_FAMILY_##name = (id),
+#define ND_FAMILY_ENUM(family, number, ...) ND_FAMILY_##family = (number),
     ND_FAMILY_MAP(ND_FAMILY_ENUM)
 #undef ND_FAMILY_ENUM
-        ND_FAMILY_COUNT
+        ND_FAMILY_COUNT,
+    ND_FAMILY_NONE = ND_FAMILY_COUNT
 };
 
-/* Masks of families. */
+/* Masks of families: all numbers that are known, those of them that are no
+ * longer extracted, and what is left. */
+enum nd_family_kind { ND_FAMILY_NAMED, ND_FAMILY_TEXT, ND_FAMILY_RETIRED };
+#define ND_RETIRED_BIT(family, number, name, layout, kind, ...) \
+    | (ND_FAMILY_##kind == ND_FAMILY_RETIRED ? 1U << (number) : 0U)
+#define ND_GROUP_KNOWN ((1U << ND_FAMILY_COUNT) - 1U)
+#define ND_GROUP_RETIRED (0U ND_FAMILY_MAP(ND_RETIRED_BIT))
+#define ND_GROUP_ALL (ND_GROUP_KNOWN & ~ND_GROUP_RETIRED)
 #define ND_GROUP_SYMBOLS (1U << ND_FAMILY_SYMBOLS)
 #define ND_GROUP_METATOKENS (1U << ND_FAMILY_METATOKENS)
-#define ND_GROUP_ALL ((1U << ND_FAMILY_COUNT) - 1U)
-#define ND_GROUP_TEXT (ND_GROUP_ALL & ~(ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS))
+#define ND_GROUP_HASHED \
+    (ND_GROUP_KNOWN & ~(ND_GROUP_SYMBOLS | ND_GROUP_METATOKENS))
+#define ND_GROUP_TEXT (ND_GROUP_HASHED & ~ND_GROUP_RETIRED)
 
 /* Facts of a family: static, never NULL for a valid family. */
 struct nd_family_info {
-    const char *name;
-    bool is_text;
+    const char *name; /* of a retired one: that of its successor */
+    uint32_t layout;  /* tells the numbers of one name apart */
+    enum nd_family_kind kind;
+    bool is_text;          /* hashed, retired or not */
     uint32_t slot_bits;    /* text: slots are below 2^slot_bits */
     uint32_t max_features; /* a message; the first ones met are kept */
+    enum nd_family wide;   /* of a retired one: see nd_families_sources */
 };
 const struct nd_family_info *nd_family(enum nd_family family);
+
+/* The families to extract for these to be fed: for a retired one that which it
+ * is the narrow form of, if there is such a one; else itself unless it is
+ * retired. What the answer lacks cannot be fed from a message any more. */
+uint32_t nd_families_sources(uint32_t families);
+
+/* The retired families of a sample whose successors it lacks: what it says in
+ * them is lost to a model that is trained now. */
+uint32_t nd_families_outdated(uint32_t families);
+
+/* Appends "words/1, pairs/2", name and layout of each known family of mask, and
+ * "family 12" for one that is not known. */
+void nd_families_describe(uint32_t families, struct nd_buffer *text);
 
 /* Columns that the text families of mask take in a network that is fed these
  * families: first the text families in the order of their numbers, then the
  * registry, so that slot s of the registry has column this + s. */
 uint32_t nd_text_columns(uint32_t families);
 
-/* "symbols,metatokens,text", or single families, to a mask. ND_USAGE names
- * the word that is none. */
+/* "symbols,metatokens,text", or single families, to a mask of those that are
+ * extracted. ND_USAGE names the word that is none. */
 enum nd_status nd_families_parse(const char *text, struct nd_error *error,
                                  uint32_t *mask_r) ND_MUST_CHECK;
 
@@ -121,6 +134,7 @@ void nd_features_extract(const struct nd_message *message,
  * built from. named slots are registry slots. */
 struct nd_slotted {
     uint32_t families;
+    uint32_t later; /* families that a later version stored: left out */
     const uint32_t *named_slots; /* ascending, unique */
     const float *named_values;
     const uint8_t *named_families; /* enum nd_family; NULL: all symbols */
@@ -145,10 +159,18 @@ struct nd_scaling {
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r);
 void nd_scaling_write(const struct nd_scaling *scaling,
                       struct nd_buffer *buffer);
+/* ND_VERSION, with their numbers, where it feeds families of a later version;
+ * ND_DATA where a family's slots are not those of its number here. */
 enum nd_status nd_scaling_read(struct nd_reader *reader, struct nd_error *error,
                                struct nd_scaling *scaling_r) ND_MUST_CHECK;
 
-/* The network's input: columns with values. Arrays are the arena's. */
+/* A family's slots as slots of its narrow form of so many bits; ascending,
+ * unique. The array is the arena's. */
+struct nd_slot_list nd_slots_narrow(const struct nd_slot_list *list,
+                                    uint32_t slot_bits, struct nd_arena *arena);
+
+/* The network's input: columns with values. Arrays are the arena's. A retired
+ * family takes the sample's own slots, else the narrow form of its source. */
 struct nd_input {
     uint32_t count;
     uint32_t *columns;

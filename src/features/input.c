@@ -12,7 +12,7 @@
 
 #include "features/features.h"
 
-#define SCALING_VERSION 1U
+#define SCALING_VERSION 2U
 
 struct resolved {
     uint32_t slot;
@@ -111,6 +111,52 @@ void nd_scaling_write(const struct nd_scaling *scaling,
     for (size_t family = 0; family < ND_FAMILY_COUNT; family++) {
         nd_buffer_f32(buffer, scaling->weight[family]);
     }
+    for (size_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        nd_buffer_u8(buffer,
+                     (uint8_t)nd_family((enum nd_family)family)->slot_bits);
+    }
+}
+
+static enum nd_status fail_scaling(struct nd_error *error)
+{
+    return nd_fail(error, ND_DATA,
+                   "the model's scaling of families is malformed: fetch "
+                   "or train the model again");
+}
+
+static enum nd_status fail_later(uint32_t families, struct nd_error *error)
+{
+    struct nd_buffer text = {0};
+    nd_families_describe(families, &text);
+    enum nd_status status = nd_fail(
+        error, ND_VERSION,
+        "the model reads features of a later neurald (%s): upgrade this one",
+        (const char *)text.data);
+    nd_buffer_free(&text);
+    return status;
+}
+
+/* How many bits a slot has stands in the model so that nobody has to trust the
+ * table to be the one that it was trained with. */
+static enum nd_status read_slot_bits(struct nd_reader *reader, uint32_t count,
+                                     uint32_t families, struct nd_error *error)
+{
+    for (uint32_t family = 0; family < count; family++) {
+        uint32_t bits = nd_reader_u8(reader);
+        if (reader->failed || family >= ND_FAMILY_COUNT ||
+            (families >> family & 1U) == 0) {
+            continue;
+        }
+        const struct nd_family_info *info = nd_family((enum nd_family)family);
+        if (bits != info->slot_bits) {
+            return nd_fail(error, ND_DATA,
+                           "the model has %s of %u bits a slot, this program "
+                           "%u: train a model with this one",
+                           info->name, (unsigned)bits,
+                           (unsigned)info->slot_bits);
+        }
+    }
+    return ND_OK;
 }
 
 enum nd_status nd_scaling_read(struct nd_reader *reader, struct nd_error *error,
@@ -118,28 +164,38 @@ enum nd_status nd_scaling_read(struct nd_reader *reader, struct nd_error *error,
 {
     struct nd_scaling scaling = {0};
     uint8_t version = nd_reader_u8(reader);
-    uint8_t count = nd_reader_u8(reader);
+    uint32_t count = nd_reader_u8(reader);
     scaling.families = nd_reader_u32(reader);
-    if (!reader->failed &&
-        (version != SCALING_VERSION || count > ND_FAMILY_COUNT)) {
+    if (!reader->failed && version > SCALING_VERSION) {
         return nd_fail(error, ND_VERSION,
-                       "the model's scaling is of a later version (%u, %u "
-                       "families): use the version of neurald that made it",
-                       version, count);
+                       "the model's scaling of families has version %u, this "
+                       "program reads up to %u: upgrade it",
+                       version, SCALING_VERSION);
     }
     for (uint32_t family = 0; !reader->failed && family < count; family++) {
-        scaling.weight[family] = nd_reader_f32(reader);
-        if (!isfinite(scaling.weight[family])) {
+        float weight = nd_reader_f32(reader);
+        if (!isfinite(weight)) {
             reader->failed = true;
+        } else if (family < ND_FAMILY_COUNT) {
+            scaling.weight[family] = weight;
         }
     }
-    if (reader->failed || (scaling.families & ~ND_GROUP_ALL) != 0) {
-        return nd_fail(error, ND_DATA,
-                       "the model's scaling of families is malformed: fetch "
-                       "or train the model again");
+    enum nd_status status = ND_OK;
+    if (version > 1) {
+        status = read_slot_bits(reader, count, scaling.families, error);
     }
-    *scaling_r = scaling;
-    return ND_OK;
+    if (reader->failed || version == 0 || count > 32 ||
+        (count < 32 && scaling.families >> count != 0)) {
+        return fail_scaling(error);
+    }
+    uint32_t later = scaling.families & ~ND_GROUP_KNOWN;
+    if (later != 0) {
+        return fail_later(later, error);
+    }
+    if (status == ND_OK) {
+        *scaling_r = scaling;
+    }
+    return status;
 }
 
 static bool is_fed(const struct nd_scaling *scaling, enum nd_family family)
@@ -177,20 +233,56 @@ static void feed_named(const struct nd_slotted *slotted, uint32_t base,
     }
 }
 
-static size_t entries(const struct nd_slotted *slotted)
+static int compare_slots(const void *left, const void *right)
 {
-    size_t count = slotted->named_count;
-    for (size_t family = 0; family < ND_FAMILY_COUNT; family++) {
-        count += slotted->text[family].count;
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+struct nd_slot_list nd_slots_narrow(const struct nd_slot_list *list,
+                                    uint32_t slot_bits, struct nd_arena *arena)
+{
+    uint32_t *slots = nd_arena_take(arena, list->count * sizeof *slots);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        slots[i] = list->slots[i] & ((1U << slot_bits) - 1U);
     }
-    return count;
+    if (list->count > 0) {
+        qsort(slots, list->count, sizeof *slots, compare_slots);
+    }
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (kept == 0 || slots[i] != slots[kept - 1]) {
+            slots[kept++] = slots[i];
+        }
+    }
+    return (struct nd_slot_list){slots, kept};
+}
+
+/* What a fed text family takes from a sample. */
+static struct nd_slot_list slots_of(const struct nd_slotted *slotted,
+                                    enum nd_family family,
+                                    struct nd_arena *arena)
+{
+    const struct nd_family_info *info = nd_family(family);
+    if (info->wide == ND_FAMILY_NONE || (slotted->families >> family & 1U)) {
+        return slotted->text[family];
+    }
+    return nd_slots_narrow(&slotted->text[info->wide], info->slot_bits, arena);
 }
 
 void nd_features_input(const struct nd_slotted *slotted,
                        const struct nd_scaling *scaling, struct nd_arena *arena,
                        struct nd_input *input_r)
 {
-    size_t room = entries(slotted);
+    struct nd_slot_list lists[ND_FAMILY_COUNT] = {{0}};
+    size_t room = slotted->named_count;
+    for (enum nd_family family = 0; family < ND_FAMILY_COUNT; family++) {
+        if (nd_family(family)->is_text && is_fed(scaling, family)) {
+            lists[family] = slots_of(slotted, family, arena);
+            room += lists[family].count;
+        }
+    }
     struct nd_input input = {
         .columns = nd_arena_take(arena, room * sizeof *input.columns),
         .values = nd_arena_take(arena, room * sizeof *input.values),
@@ -198,8 +290,7 @@ void nd_features_input(const struct nd_slotted *slotted,
     uint32_t base = 0;
     for (enum nd_family family = 0; family < ND_FAMILY_COUNT; family++) {
         if (nd_family(family)->is_text && is_fed(scaling, family)) {
-            feed_text(&slotted->text[family], base, scaling->weight[family],
-                      &input);
+            feed_text(&lists[family], base, scaling->weight[family], &input);
             base += 1U << nd_family(family)->slot_bits;
         }
     }

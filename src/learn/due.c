@@ -113,6 +113,10 @@ enum nd_status nd_engine_due(struct nd_engine *engine, struct nd_error *error,
     if (pointer.pinned) {
         (void)snprintf(why_r, why_size, "generation %llu is pinned",
                        (unsigned long long)pointer.generation);
+    } else if (nd_engine_is_outdated(engine, &pointer)) {
+        (void)snprintf(why_r, why_size,
+                       "generation %llu is of a later neurald: upgrade",
+                       (unsigned long long)pointer.generation);
     } else {
         due = nd_training_due(rule, &state, now_ms, why_r, why_size);
     }

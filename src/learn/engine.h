@@ -77,6 +77,9 @@ enum nd_status nd_engine_refresh(struct nd_engine *engine,
  * trains. And why the store's one is not in use; NULL where it is. */
 const struct nd_model *nd_engine_model(const struct nd_engine *engine);
 const char *nd_engine_model_problem(const struct nd_engine *engine);
+/* What the model in use goes without: families in a layout that no message
+ * gives any more. NULL where there are none. */
+const char *nd_engine_model_note(const struct nd_engine *engine);
 
 /* ---- learning ---- */
 
@@ -129,6 +132,8 @@ struct nd_training_report {
     double live_log_loss, live_recall; /* on the same samples; NaN without */
     double seconds;
     uint64_t seed;
+    uint64_t other_layout; /* samples of which families were left out, since
+                              their slots mean something else here */
 };
 typedef bool nd_training_progress(double done, double loss, const char *stage,
                                   void *context);

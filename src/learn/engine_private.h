@@ -51,7 +51,9 @@ struct nd_engine {
     /* What the live model was loaded from, and what was refused. */
     struct nd_model_pointer pointer;
     uint8_t refused[ND_DIGEST_BYTES];
+    bool refused_later; /* it was made by a later version */
     char problem[ND_ERROR_BYTES];
+    char note[ND_ERROR_BYTES]; /* what the live model goes without */
     int64_t touched_us; /* when the profile was last marked used; 0 never */
     /* The profile whose model serves here, while that is another settings'
      * (settings is empty otherwise). */
@@ -95,6 +97,11 @@ enum nd_status nd_engine_connect(struct nd_engine *engine,
 /* Takes over what another engine scores with, and its key, if it has any.
  * engine is new; old may be at work in other threads. */
 void nd_engine_adopt(struct nd_engine *engine, struct nd_engine *old);
+
+/* Whether the model there was refused since a later version made it: then this
+ * host is to publish none over it. The thread that owns the store's handle. */
+bool nd_engine_is_outdated(const struct nd_engine *engine,
+                           const struct nd_model_pointer *pointer);
 
 /* Brings the engine's copy of the registry up to the store's. */
 enum nd_status nd_engine_update_registry(struct nd_engine *engine,

@@ -120,9 +120,13 @@ static enum nd_status read_head(struct nd_reader *reader,
     }
     features->families = nd_reader_u32(reader);
     const uint8_t *key_id = nd_reader_bytes(reader, sizeof features->key_id);
-    if (key_id == NULL || version != VERSION ||
-        (features->families & ~ND_GROUP_ALL) != 0) {
+    if (key_id == NULL || version != VERSION) {
         return malformed(error);
+    }
+    if ((features->families & ~ND_GROUP_KNOWN) != 0) {
+        return nd_fail(error, ND_VERSION,
+                       "a later neurald wrote these features, with families "
+                       "that this one does not know");
     }
     memcpy(features->key_id, key_id, sizeof features->key_id);
     return ND_OK;

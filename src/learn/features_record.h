@@ -21,7 +21,8 @@ void nd_features_record_write(const struct nd_features *features,
 
 /* Reads them back; arrays are the arena's. ND_DATA for what was not written by
  * the above: lengths are checked before memory is taken, slots and values as
- * where samples are read. ND_VERSION for a later format. */
+ * where samples are read. ND_VERSION for a later format, or families of a
+ * later version. */
 enum nd_status nd_features_record_read(
     const void *data, size_t length, struct nd_arena *arena,
     struct nd_error *error, struct nd_features *features_r) ND_MUST_CHECK;

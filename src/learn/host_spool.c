@@ -110,7 +110,9 @@ static enum nd_status deliver_lesson(struct nd_host_learner *learner,
                                 error, &lesson->features);
     if (status != ND_OK) {
         nd_log(ND_LOG_WARNING, "a lesson in the spool: %s", error->text);
-        return count_dropped(learner, &record->scope, ND_REFUSED_MALFORMED,
+        return count_dropped(learner, &record->scope,
+                             status == ND_VERSION ? ND_REFUSED_OTHER_LAYOUT
+                                                  : ND_REFUSED_MALFORMED,
                              error);
     }
     return nd_engine_learn_prepared(engine, lesson, take_answer, NULL, error);

@@ -193,8 +193,10 @@ static void show_engine(struct nd_host *host, const struct nd_engine *engine,
         engine->live != NULL ? engine->live->generation : 0;
     if (view->arena == NULL)
         view->arena = nd_arena_create(0);
-    if (strcmp(view->status.model_problem, engine->problem) != 0)
-        view->status.model_problem = keep(engine->problem, view->arena);
+    const char *text =
+        engine->problem[0] != '\0' ? engine->problem : engine->note;
+    if (strcmp(view->status.model_problem, text) != 0)
+        view->status.model_problem = keep(text, view->arena);
     (void)pthread_mutex_unlock(&host->state_lock);
 }
 

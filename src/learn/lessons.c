@@ -371,7 +371,7 @@ static void add(struct nd_engine *engine, const char *path,
     slot->put.time_ms = prepared->time_ms;
     if (prepared->refusal != ND_REFUSED_NONE) {
         refuse(batch, slot, prepared->refusal);
-    } else if (slot->features.families & ND_GROUP_TEXT) {
+    } else if (slot->features.families & ND_GROUP_HASHED) {
         memcpy(slot->put.key_id, slot->features.key_id,
                sizeof slot->put.key_id);
     }

@@ -40,6 +40,24 @@ static enum nd_status take_names(struct nd_live *live, struct nd_error *error)
     return ND_OK;
 }
 
+/* The network has a column for each slot of what it is fed, or it was made by
+ * a program that counts them otherwise. */
+static enum nd_status check_columns(const struct nd_live *live,
+                                    struct nd_error *error)
+{
+    uint32_t columns =
+        nd_text_columns(live->scaling.families) + live->model->registry_length;
+    uint32_t inputs = nd_network_shape(live->model->network).inputs;
+    if (inputs == columns || (columns == 0 && inputs == 1)) {
+        return ND_OK;
+    }
+    return nd_fail(error, ND_DATA,
+                   "the model's network has %u columns, its features make "
+                   "%u: it is of a version with other slots; train a model "
+                   "with this one",
+                   (unsigned)inputs, (unsigned)columns);
+}
+
 enum nd_status nd_live_create(struct nd_model *model, uint64_t generation,
                               struct nd_error *error, struct nd_live **live_r)
 {
@@ -55,6 +73,9 @@ enum nd_status nd_live_create(struct nd_model *model, uint64_t generation,
         struct nd_reader reader;
         nd_reader_init(&reader, model->extra.data, model->extra.length);
         status = nd_scaling_read(&reader, error, &live->scaling);
+    }
+    if (status == ND_OK) {
+        status = check_columns(live, error);
     }
     if (status != ND_OK) {
         destroy(live);
@@ -84,7 +105,20 @@ void nd_live_release(struct nd_live **live)
 
 bool nd_live_reads(const struct nd_live *live, uint32_t families)
 {
-    return (families & live->scaling.families) != 0;
+    uint32_t read = live->scaling.families;
+    return (families & (read | nd_families_sources(read))) != 0;
+}
+
+uint32_t nd_live_blind(const struct nd_live *live)
+{
+    uint32_t blind = 0;
+    for (uint32_t family = 0; family < ND_FAMILY_COUNT; family++) {
+        uint32_t bit = 1U << family;
+        if ((live->scaling.families & bit) && nd_families_sources(bit) == 0) {
+            blind |= bit;
+        }
+    }
+    return blind;
 }
 
 double nd_live_log_odds(const struct nd_live *live,

@@ -25,7 +25,9 @@ struct nd_live {
 };
 
 /* Takes model over, also on failure (then it is destroyed). One reference, the
- * caller's. ND_DATA where its scaling or its names are malformed. */
+ * caller's. ND_DATA where its scaling or its names are malformed or its columns
+ * are not those of its features, ND_VERSION where it reads families of a later
+ * version. */
 enum nd_status nd_live_create(struct nd_model *model, uint64_t generation,
                               struct nd_error *error,
                               struct nd_live **live_r) ND_MUST_CHECK;
@@ -38,6 +40,10 @@ void nd_live_release(struct nd_live **live);
 
 /* Whether a sample of these families holds anything that the model reads. */
 bool nd_live_reads(const struct nd_live *live, uint32_t families);
+
+/* Families that the model was trained with and that no message gives any more:
+ * it answers without them. */
+uint32_t nd_live_blind(const struct nd_live *live);
 
 /* Calibrated log-odds of spam. Thread-safe with an arena of its own. */
 double nd_live_log_odds(const struct nd_live *live,

@@ -12,12 +12,30 @@
 #include "learn/samples.h"
 #include "nn/network.h"
 
+/* The first name whose slot has a slot's lowest bits. */
+static const char *narrow_name(const struct nd_features *features,
+                               const struct nd_family_info *info, uint32_t slot)
+{
+    const struct nd_slot_list *list = &features->text[info->wide];
+    const char *const *names = features->text_names[info->wide];
+    uint32_t mask = (1U << info->slot_bits) - 1U;
+    for (uint32_t i = 0; names != NULL && i < list->count; i++) {
+        if ((list->slots[i] & mask) == slot) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 /* The name of a text family's slot among the extracted ones. */
 static const char *text_name(const struct nd_features *features,
                              enum nd_family family, uint32_t slot)
 {
     const struct nd_slot_list *list = &features->text[family];
     uint32_t low = 0, high = list->count;
+    if (nd_family(family)->wide != ND_FAMILY_NONE) {
+        return narrow_name(features, nd_family(family), slot);
+    }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (list->slots[middle] < slot) {

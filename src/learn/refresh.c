@@ -27,8 +27,28 @@ struct nd_live *nd_engine_take_live(struct nd_engine *engine)
     return live;
 }
 
+static void note_blind(struct nd_engine *engine, const struct nd_live *live)
+{
+    uint32_t blind = nd_live_blind(live);
+    engine->note[0] = '\0';
+    if (blind == 0) {
+        return;
+    }
+    struct nd_buffer text = {0};
+    nd_families_describe(blind, &text);
+    (void)snprintf(engine->note, sizeof engine->note,
+                   "generation %llu goes without %s: this neurald gives them "
+                   "another layout",
+                   (unsigned long long)live->generation,
+                   (const char *)text.data);
+    nd_buffer_free(&text);
+    nd_log(ND_LOG_WARNING, "rule %s, settings %s: %s", engine->rule.name,
+           engine->rule.settings, engine->note);
+}
+
 static void replace_live(struct nd_engine *engine, struct nd_live *live)
 {
+    note_blind(engine, live);
     (void)pthread_mutex_lock(&engine->live_lock);
     struct nd_live *old = engine->live;
     engine->live = live;
@@ -44,6 +64,11 @@ const struct nd_model *nd_engine_model(const struct nd_engine *engine)
 const char *nd_engine_model_problem(const struct nd_engine *engine)
 {
     return engine->problem[0] != '\0' ? engine->problem : NULL;
+}
+
+const char *nd_engine_model_note(const struct nd_engine *engine)
+{
+    return engine->note[0] != '\0' ? engine->note : NULL;
 }
 
 /* The nearest profile with a model. Its settings are empty where there is
@@ -92,6 +117,16 @@ static enum nd_status find_pointer(struct nd_engine *engine,
     return status;
 }
 
+static struct nd_scope scope_of(const struct nd_engine *engine,
+                                const struct nd_borrowed *borrowed)
+{
+    struct nd_scope scope = engine->scope;
+    if (borrowed->settings[0] != '\0') {
+        scope.settings = borrowed->settings;
+    }
+    return scope;
+}
+
 /* Reads a generation and makes it ready to score. */
 static enum nd_status load(struct nd_engine *engine,
                            const struct nd_borrowed *borrowed,
@@ -100,10 +135,7 @@ static enum nd_status load(struct nd_engine *engine,
 {
     struct nd_buffer blob = {0};
     struct nd_model *model = NULL;
-    struct nd_scope scope = engine->scope;
-    if (borrowed->settings[0] != '\0') {
-        scope.settings = borrowed->settings;
-    }
+    struct nd_scope scope = scope_of(engine, borrowed);
     enum nd_status status =
         nd_store_model_fetch(engine->store, &scope, generation, error, &blob);
     if (status == ND_OK) {
@@ -127,14 +159,60 @@ static bool is_models_fault(enum nd_status status)
 
 static void refuse(struct nd_engine *engine,
                    const struct nd_model_pointer *pointer,
-                   const struct nd_error *error)
+                   enum nd_status status, const struct nd_error *error)
 {
+    engine->refused_later = status == ND_VERSION;
     (void)snprintf(engine->problem, sizeof engine->problem,
                    "generation %llu cannot be used: %.400s",
                    (unsigned long long)pointer->generation, error->text);
     memcpy(engine->refused, pointer->digest, sizeof engine->refused);
     nd_log(ND_LOG_WARNING, "rule %s, settings %s: %s", engine->rule.name,
            engine->rule.settings, engine->problem);
+}
+
+/* A host that starts where a later version has published takes the newest kept
+ * generation that it can read, as it would still have it had it not been
+ * started anew. The pointer stays unset: the refused one is what is live. */
+static bool fall_back(struct nd_engine *engine,
+                      const struct nd_borrowed *borrowed, uint64_t refused)
+{
+    struct nd_model_info *models = NULL;
+    struct nd_live *live = NULL;
+    struct nd_error ignored;
+    size_t count = 0;
+    struct nd_scope scope = scope_of(engine, borrowed);
+    if (nd_store_model_list(engine->store, &scope, &ignored, &models, &count) !=
+        ND_OK) {
+        return false;
+    }
+    for (size_t i = 0; live == NULL && i < count; i++) {
+        if (models[i].generation < refused &&
+            load(engine, borrowed, models[i].generation, &ignored, &live) !=
+                ND_OK) {
+            live = NULL;
+        }
+    }
+    free(models);
+    if (live == NULL) {
+        return false;
+    }
+    nd_log(ND_LOG_WARNING,
+           "rule %s, settings %s: generation %llu serves until this host is "
+           "upgraded",
+           engine->rule.name, engine->rule.settings,
+           (unsigned long long)live->generation);
+    replace_live(engine, live);
+    engine->borrowed = *borrowed;
+    engine->touched_us = 0;
+    return true;
+}
+
+bool nd_engine_is_outdated(const struct nd_engine *engine,
+                           const struct nd_model_pointer *pointer)
+{
+    return engine->refused_later && pointer->generation != 0 &&
+           memcmp(engine->refused, pointer->digest, sizeof pointer->digest) ==
+               0;
 }
 
 /* Marks the own profile as used, and the one whose model serves here: a model
@@ -223,7 +301,9 @@ enum nd_status nd_engine_refresh(struct nd_engine *engine,
             engine->touched_us = 0;
             changed = true;
         } else if (is_models_fault(status)) {
-            refuse(engine, &pointer, &reason);
+            refuse(engine, &pointer, status, &reason);
+            changed = status == ND_VERSION && engine->live == NULL &&
+                      fall_back(engine, &borrowed, pointer.generation);
         } else {
             return nd_fail(error, status, "%s", reason.text);
         }

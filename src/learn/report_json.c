@@ -31,4 +31,5 @@ void nd_report_json(const char *rule, const char *settings,
                    report->had_live ? report->live_recall : (double)NAN);
     nd_json_number(json, "seconds", report->seconds);
     nd_json_unsigned(json, "seed", report->seed);
+    nd_json_unsigned(json, "other_layout", report->other_layout);
 }

@@ -24,7 +24,7 @@ struct nd_rule_facts {
     const struct nd_lease *lease; /* NULL: free */
     struct nd_model_pointer pointer;
     const struct nd_model_info *live; /* NULL: no model */
-    const char *problem;              /* why it is not in use; "" */
+    const char *problem; /* why it is not in use, or what it goes without */
     const struct nd_host_report *hosts;
     size_t host_count;
     const struct nd_journal_entry *journal;

@@ -214,7 +214,8 @@ enum nd_status nd_sample_unpack(const struct nd_payload *payload,
     for (size_t i = 0; i < count; i++) {
         const struct nd_section *section = &sections[i];
         if (section->family >= ND_FAMILY_COUNT) {
-            continue; /* a later version's family */
+            slotted.later |= 1U << section->family;
+            continue;
         }
         if (!section_is_sound(section, registry_length)) {
             return nd_fail(error, ND_DATA,

@@ -33,7 +33,8 @@ enum nd_refusal nd_sample_pack(const struct nd_features *features,
                                struct nd_arena *arena,
                                struct nd_buffer *payload, size_t *unknown_r);
 
-/* Decodes a payload; arrays are the arena's. Slots at or beyond what the
+/* Decodes a payload; arrays are the arena's. Families of a later version are
+ * left out and named in slotted_r->later. Slots at or beyond what the
  * family or the registry has, and values that are not finite, are ND_DATA. */
 enum nd_status nd_sample_unpack(const struct nd_payload *payload,
                                 uint32_t registry_length,

@@ -72,9 +72,10 @@ struct passage {
 static bool extract(const struct nd_engine *engine, const struct nd_live *live,
                     struct passage *passage)
 {
-    struct nd_extract_options options = {.families = live->scaling.families &
-                                                     engine->rule.families,
-                                         .flags = passage->flags};
+    struct nd_extract_options options = {
+        .families =
+            nd_families_sources(live->scaling.families) & engine->rule.families,
+        .flags = passage->flags};
     if (!engine->has_key) {
         options.families &= ~ND_GROUP_TEXT;
     }

@@ -194,8 +194,24 @@ static enum nd_status check_key(struct nd_engine *engine,
     return status;
 }
 
-/* What need not wait for the lease: the key, too few samples, a pinned
- * model. */
+/* A later version's model is not trained over: hosts of that version would lose
+ * what it reads and this one does not know. */
+static enum nd_status check_version(struct nd_engine *engine,
+                                    const struct nd_model_pointer *pointer,
+                                    struct nd_error *error)
+{
+    enum nd_status status = nd_engine_refresh(engine, error, NULL);
+    if (status == ND_OK && nd_engine_is_outdated(engine, pointer)) {
+        return nd_fail(error, ND_VERSION,
+                       "generation %llu is of a later neurald, which trains "
+                       "this rule from now on: upgrade this host",
+                       (unsigned long long)pointer->generation);
+    }
+    return status;
+}
+
+/* What need not wait for the lease: too few samples, a pinned model, one of a
+ * later version. */
 static enum nd_status check_ready(struct nd_engine *engine, bool force,
                                   struct nd_error *error)
 {
@@ -223,7 +239,7 @@ static enum nd_status check_ready(struct nd_engine *engine, bool force,
             (unsigned long long)state.count[ND_SPAM],
             (unsigned long long)state.count[ND_HAM], (unsigned long long)least);
     }
-    return ND_OK;
+    return check_version(engine, &pointer, error);
 }
 
 /* Statuses that say something about the store and not about the training. */
@@ -323,6 +339,7 @@ static void fill_report(const struct nd_training *training,
                         struct nd_training_report *report)
 {
     report->seed = training->seed;
+    report->other_layout = training->other_layout;
     report->candidate = training->judgement.figures;
     report->candidate.spam = training->class_count[ND_SPAM];
     report->candidate.ham = training->class_count[ND_HAM];

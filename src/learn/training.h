@@ -37,7 +37,10 @@ struct nd_training {
     size_t used_count, class_count[2];
     uint8_t *folds; /* by place in the snapshot */
     uint32_t fold_count;
-    uint64_t malformed;
+    uint64_t malformed, foreign; /* left out: unreadable; wholly of another
+                                    version's families */
+    uint64_t other_layout;       /* used without some of their families */
+    uint32_t other_families;     /* these */
 
     /* The judged ones, in the order in which they were sent. */
     uint8_t *labels;

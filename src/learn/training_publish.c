@@ -68,6 +68,10 @@ static void write_figures(const struct nd_training *training,
     nd_buffer_printf(buffer, ", \"seconds\": %.2f",
                      (double)(nd_clock_monotonic_us() - training->started_us) /
                          1e6);
+    if (training->other_layout > 0) {
+        nd_buffer_printf(buffer, ", \"other_layout\": %llu",
+                         (unsigned long long)training->other_layout);
+    }
     if (training->judged) {
         nd_buffer_printf(
             buffer,
@@ -177,7 +181,7 @@ static void complete(const struct nd_training *training, struct nd_model *model)
     free(model->settings);
     model->rule = nd_strdup(engine->rule.name);
     model->settings = nd_strdup(engine->rule.settings);
-    model->has_key = (model->figures.families & ND_GROUP_TEXT) != 0;
+    model->has_key = (model->figures.families & ND_GROUP_HASHED) != 0;
     memcpy(model->key_id, engine->key.id, sizeof model->key_id);
 }
 

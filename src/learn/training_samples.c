@@ -130,6 +130,24 @@ static void keep_for_check(struct nd_training *training, enum nd_class label,
     }
 }
 
+/* Whether a sample has anything to learn from here. Families of another version
+ * are not read, and that is counted. */
+static bool is_of_use(struct nd_training *training,
+                      const struct nd_slotted *slotted)
+{
+    uint32_t other = slotted->later | nd_families_outdated(slotted->families);
+    if (other == 0) {
+        return true;
+    }
+    training->other_families |= other;
+    if ((slotted->families & training->engine->rule.families) == 0) {
+        training->foreign++;
+        return false;
+    }
+    training->other_layout++;
+    return true;
+}
+
 /* Writes one sample for the child. What has gone is left out; what cannot be
  * read is left out and counted (S14). */
 static void write_sample(struct nd_training *training, size_t place,
@@ -146,6 +164,9 @@ static void write_sample(struct nd_training *training, size_t place,
                          nd_registry_length(training->engine->registry), arena,
                          &ignored, &slotted) != ND_OK) {
         training->malformed++;
+        return;
+    }
+    if (!is_of_use(training, &slotted)) {
         return;
     }
     uint8_t fold = training->folds[place];
@@ -244,6 +265,37 @@ uint64_t nd_training_least(const struct nd_rule *rule, bool force)
                : rule->min_train;
 }
 
+static void count_left_out(struct nd_training *training, enum nd_refusal reason,
+                           uint64_t count)
+{
+    struct nd_error ignored;
+    if (count > 0) {
+        (void)nd_store_count(training->engine->store, &training->engine->scope,
+                             reason, count, &ignored);
+    }
+}
+
+static void tell_left_out(struct nd_training *training)
+{
+    const struct nd_rule *rule = &training->engine->rule;
+    count_left_out(training, ND_REFUSED_MALFORMED, training->malformed);
+    count_left_out(training, ND_REFUSED_OTHER_LAYOUT, training->foreign);
+    if (training->malformed > 0) {
+        nd_log(ND_LOG_WARNING, "rule %s: %llu stored samples cannot be read",
+               rule->name, (unsigned long long)training->malformed);
+    }
+    if (training->other_families != 0) {
+        struct nd_buffer text = {0};
+        nd_families_describe(training->other_families, &text);
+        nd_log(ND_LOG_WARNING,
+               "rule %s: %llu stored samples are used without, and %llu are "
+               "nothing but, families of another version: %s",
+               rule->name, (unsigned long long)training->other_layout,
+               (unsigned long long)training->foreign, (const char *)text.data);
+        nd_buffer_free(&text);
+    }
+}
+
 /* After all that was left out: is there still enough to train on? Under
  * balanced the seed's condition holds (S13). */
 static enum nd_status check_counts(struct nd_training *training,
@@ -252,14 +304,7 @@ static enum nd_status check_counts(struct nd_training *training,
     const struct nd_rule *rule = &training->engine->rule;
     size_t spam = training->class_count[ND_SPAM];
     size_t ham = training->class_count[ND_HAM];
-    if (training->malformed > 0) {
-        struct nd_error ignored;
-        (void)nd_store_count(training->engine->store, &training->engine->scope,
-                             ND_REFUSED_MALFORMED, training->malformed,
-                             &ignored);
-        nd_log(ND_LOG_WARNING, "rule %s: %llu stored samples cannot be read",
-               rule->name, (unsigned long long)training->malformed);
-    }
+    tell_left_out(training);
     uint64_t least = nd_training_least(rule, training->force);
     if (spam < least || ham < least) {
         return nd_fail(error, ND_NOTHING,

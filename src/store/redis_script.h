@@ -29,33 +29,33 @@ extern const size_t nd_redis_text_count;
  * replicated. LOCAL: the same, whatever the replicas have. WAIT: writes
  * nothing, but what it answers counts only once replicated. ONCE: is not
  * repeated, and losing it does no harm. */
-#define ND_REDIS_SCRIPT_MAP(X)                           \
-    X(COUNT, "count", "rsc", ONCE)                       \
-    X(FIND, "find", "rsp", READ)                         \
-    X(FINISH, "finish", "rspje", WRITE)                  \
-    X(FORGET, "forget", "rspc", WRITE)                   \
-    X(FORGET_MATCHING, "forget_matching", "rsp", WRITE)  \
-    X(HOST_REPORT, "host_report", "rhc", LOCAL)          \
-    X(IMAGE_WRITE, "image_write", "rspmjebfc", WRITE)    \
-    X(LEASE_ACQUIRE, "lease_acquire", "rsc", WRITE)      \
-    X(LEASE_RELEASE, "lease_release", "rs", LOCAL)       \
-    X(LEASE_RENEW, "lease_renew", "rs", LOCAL)           \
-    X(MAINTAIN, "maintain", "rspmbh", LOCAL)             \
-    X(MODEL_CURRENT, "model_current", "rsm", READ)       \
-    X(MODEL_EXPIRE, "model_expire", "rsmb", LOCAL)       \
-    X(MODEL_IMPORT, "model_import", "rsjembf", WRITE)    \
-    X(MODEL_PIN, "model_pin", "rsm", WRITE)              \
-    X(MODEL_PUBLISH, "model_publish", "rspjembf", WRITE) \
-    X(MODEL_UPLOAD, "model_upload", "rbBc", WRITE)       \
-    X(PROFILE_LIST, "profile_list", "rf", READ)          \
-    X(PROFILE_TRIM, "profile_trim", "rf", WRITE)         \
-    X(PROFILE_USE, "profile_use", "rfcs", WRITE)         \
-    X(PUT, "put", "rspnc", WRITE)                        \
-    X(READ, "read", "rsp", READ)                         \
-    X(REGISTRY_ADD, "registry_add", "rln", WRITE)        \
-    X(REGISTRY_FIND, "registry_find", "rln", WAIT)       \
-    X(RELABEL, "relabel", "rsp", WRITE)                  \
-    X(SNAPSHOT, "snapshot", "rsp", READ)                 \
+#define ND_REDIS_SCRIPT_MAP(X)                            \
+    X(COUNT, "count", "rsc", ONCE)                        \
+    X(FIND, "find", "rsp", READ)                          \
+    X(FINISH, "finish", "rspje", WRITE)                   \
+    X(FORGET, "forget", "rspc", WRITE)                    \
+    X(FORGET_MATCHING, "forget_matching", "rsp", WRITE)   \
+    X(HOST_REPORT, "host_report", "rhc", LOCAL)           \
+    X(IMAGE_WRITE, "image_write", "rspmjebfc", WRITE)     \
+    X(LEASE_ACQUIRE, "lease_acquire", "rsc", WRITE)       \
+    X(LEASE_RELEASE, "lease_release", "rs", LOCAL)        \
+    X(LEASE_RENEW, "lease_renew", "rs", LOCAL)            \
+    X(MAINTAIN, "maintain", "rspmbh", LOCAL)              \
+    X(MODEL_CURRENT, "model_current", "rsm", READ)        \
+    X(MODEL_EXPIRE, "model_expire", "rsmbh", LOCAL)       \
+    X(MODEL_IMPORT, "model_import", "rsjembfh", WRITE)    \
+    X(MODEL_PIN, "model_pin", "rsm", WRITE)               \
+    X(MODEL_PUBLISH, "model_publish", "rspjembfh", WRITE) \
+    X(MODEL_UPLOAD, "model_upload", "rbBc", WRITE)        \
+    X(PROFILE_LIST, "profile_list", "rf", READ)           \
+    X(PROFILE_TRIM, "profile_trim", "rf", WRITE)          \
+    X(PROFILE_USE, "profile_use", "rfcs", WRITE)          \
+    X(PUT, "put", "rspnc", WRITE)                         \
+    X(READ, "read", "rsp", READ)                          \
+    X(REGISTRY_ADD, "registry_add", "rln", WRITE)         \
+    X(REGISTRY_FIND, "registry_find", "rln", WAIT)        \
+    X(RELABEL, "relabel", "rsp", WRITE)                   \
+    X(SNAPSHOT, "snapshot", "rsp", READ)                  \
     X(STATE, "state", "rsn", READ)
 enum nd_redis_script {
 #define ND_REDIS_SCRIPT_ENUM(name, file, keys, way) ND_REDIS_##name,

@@ -80,7 +80,8 @@ static void drop_blobs(struct nd_sqlite *db, int64_t scope,
     nd_sqlite_run(db, statement);
 }
 
-/* Generations over keep go, the live one excepted, and blobs with them. */
+/* Generations over keep go, the live one and those that hosts run excepted,
+ * and blobs with them. */
 static void drop_old(struct publishing *work)
 {
     struct nd_sqlite *db = work->db;
@@ -89,6 +90,7 @@ static void drop_old(struct publishing *work)
     (void)sqlite3_bind_int64(statement, 1, work->row.id);
     nd_sqlite_bind_u64(statement, 2, work->row.live);
     (void)sqlite3_bind_int64(statement, 3, keep);
+    (void)sqlite3_bind_int64(statement, 4, work->now_ms - ND_HOST_RECENT_MS);
     nd_sqlite_run(db, statement);
     drop_blobs(db, work->row.id, work->publish->digest, work->now_ms);
 }
@@ -281,6 +283,7 @@ enum nd_status nd_sqlite_model_expire(struct nd_store *store,
     (void)sqlite3_bind_int64(statement, 1, row.id);
     nd_sqlite_bind_u64(statement, 2, row.live);
     (void)sqlite3_bind_int64(statement, 3, now_ms - expire_ms);
+    (void)sqlite3_bind_int64(statement, 4, now_ms - ND_HOST_RECENT_MS);
     nd_sqlite_run(db, statement);
     if (db->failed == ND_OK)
         dropped = sqlite3_changes(db->handle);

@@ -142,12 +142,16 @@
       " FROM model WHERE scope = ?1 ORDER BY generation DESC")                 \
     X(MODEL_DROP, "DELETE FROM model WHERE scope = ?1 AND generation <> ?2"    \
                   " AND generation NOT IN (SELECT generation FROM model"       \
-                  " WHERE scope = ?1 ORDER BY generation DESC LIMIT ?3)")      \
+                  " WHERE scope = ?1 ORDER BY generation DESC LIMIT ?3)"       \
+                  " AND generation NOT IN (SELECT generation FROM host"        \
+                  " WHERE scope = ?1 AND seen_ms > ?4)")                       \
     X(MODEL_EXPIRE,                                                            \
       "DELETE FROM model WHERE scope = ?1 AND generation < ?2"                 \
       " AND (SELECT next.published_ms FROM model AS next"                      \
       " WHERE next.scope = ?1 AND next.generation > model.generation"          \
-      " ORDER BY next.generation LIMIT 1) <= ?3")                              \
+      " ORDER BY next.generation LIMIT 1) <= ?3"                               \
+      " AND generation NOT IN (SELECT generation FROM host"                    \
+      " WHERE scope = ?1 AND seen_ms > ?4)")                                   \
     X(BLOB_DROP,                                                               \
       "DELETE FROM blob WHERE scope = ?1 AND digest <> ?2"                     \
       " AND (uploaded_ms <= ?3 OR published)"                                  \

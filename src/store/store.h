@@ -148,7 +148,9 @@ enum nd_put_outcome {
     X(AUTHENTICATED, "authenticated") /* autolearn: a user sent it */      \
     X(MALFORMED, "malformed")                                              \
     X(SYMBOL_LIMIT, "symbol_limit") /* names over max_symbols, each */     \
-    X(STORE, "store")               /* the store refused or was away */
+    X(STORE, "store")               /* the store refused or was away */    \
+    X(OTHER_LAYOUT, "other_layout") /* nothing in it but families of       \
+                                       another version */
 enum nd_refusal {
 #define ND_REFUSAL_ENUM(name, text) ND_REFUSED_##name,
     ND_REFUSAL_MAP(ND_REFUSAL_ENUM)
@@ -453,7 +455,9 @@ struct nd_publish {
                                               version is unchanged */
     size_t consumed_count;
     uint64_t watermark;
-    uint32_t keep; /* generations to keep, live and pinned always */
+    uint32_t keep; /* generations to keep; the live and the pinned one always,
+                      and those that hosts reported within
+                      ND_HOST_RECENT_MS */
 };
 
 /* In one step: checks the token, moves the pointer to generation = token,
@@ -517,8 +521,9 @@ enum nd_status nd_store_model_pin(
 
 /* Drops generations that the live one has superseded and whose successor was
  * published more than expire_ms ago: what has not been in use for so long. The
- * live and the pinned one stay whatever their age, as do those newer than it,
- * which a rollback left. count_r says how many went. */
+ * live and the pinned one stay whatever their age, as do those that running
+ * hosts reported and those newer than it, which a rollback left. count_r says
+ * how many went. */
 enum nd_status nd_store_model_expire(struct nd_store *store,
                                      const struct nd_scope *scope,
                                      int64_t expire_ms, struct nd_error *error,
@@ -564,7 +569,9 @@ enum nd_status nd_store_scopes(struct nd_store *store, struct nd_error *error,
                                struct nd_scope **scopes_r,
                                size_t *count_r) ND_MUST_CHECK;
 
-/* A host says which generation it has loaded; others read it. */
+/* A host says which generation it has loaded; others read it. One that said so
+ * no longer ago than this counts as running, and what it runs is kept. */
+#define ND_HOST_RECENT_MS (INT64_C(3600) * 1000)
 struct nd_host_report {
     char host[ND_HOLDER_BYTES];
     uint64_t generation;

@@ -176,22 +176,58 @@ static void a_pin_repeated_changes_nothing(void **state)
                                    true, &suite->error, &pointer));
 }
 
+static uint64_t publish_keeping_one(struct suite *suite, const char *words)
+{
+    struct nd_lease lease = suite_acquire(suite, 1);
+    struct nd_publish publish = suite_publish(suite, words);
+    uint64_t generation;
+    publish.keep = 1;
+    suite_ok(suite,
+             nd_store_model_publish(suite->store, &suite_scope, &lease,
+                                    &publish, &suite->error, &generation));
+    return generation;
+}
+
 static void where_one_generation_is_kept_it_is_the_live_one(void **state)
 {
     struct suite *suite = *state;
     uint64_t first = suite_train(suite, "first");
     (void)suite_train(suite, "second");
     (void)pin(suite, first, false);
-    struct nd_lease lease = suite_acquire(suite, 1);
-    struct nd_publish publish = suite_publish(suite, "third");
-    uint64_t generation;
-    publish.keep = 1;
-    suite_ok(suite,
-             nd_store_model_publish(suite->store, &suite_scope, &lease,
-                                    &publish, &suite->error, &generation));
+    uint64_t generation = publish_keeping_one(suite, "third");
     struct nd_model_info *models;
     assert_int_equal(list(suite, &models), 1);
     assert_int_equal(models[0].generation, generation);
+    free(models);
+}
+
+/* A host of an earlier version cannot take up what newer ones publish. */
+static void what_a_running_host_reports_is_kept(void **state)
+{
+    struct suite *suite = *state;
+    uint64_t first = suite_train(suite, "first");
+    suite_ok(suite, nd_store_host_report(suite->store, &suite_scope, "old:1",
+                                         first, &suite->error));
+    (void)publish_keeping_one(suite, "second");
+    uint64_t live = publish_keeping_one(suite, "third");
+    struct nd_model_info *models;
+    assert_int_equal(list(suite, &models), 2);
+    assert_int_equal(models[0].generation, live);
+    assert_int_equal(models[1].generation, first);
+    free(models);
+    uint64_t dropped;
+    suite_ok(suite, nd_store_model_expire(suite->store, &suite_scope, 0,
+                                          &suite->error, &dropped));
+    assert_int_equal(dropped, 0);
+    struct nd_buffer blob = {0};
+    suite_ok(suite, nd_store_model_get(suite->store, &suite_scope, first,
+                                       &suite->error, &blob));
+    assert_int_equal(blob.length, strlen("first"));
+    nd_buffer_free(&blob);
+    if (!suite_backend_move_clock(ND_HOST_RECENT_MS + 1000))
+        skip();
+    (void)publish_keeping_one(suite, "fourth");
+    assert_int_equal(list(suite, &models), 1);
     free(models);
 }
 
@@ -316,6 +352,7 @@ int suite_model_tests(void)
         test(the_live_model_can_be_pinned_without_naming_it),
         test(a_pin_repeated_changes_nothing),
         test(where_one_generation_is_kept_it_is_the_live_one),
+        test(what_a_running_host_reports_is_kept),
         test(an_import_goes_live_with_a_number_of_its_own),
         test(an_import_repeated_gives_the_first_number),
         test(an_import_is_refused_while_a_model_is_pinned),

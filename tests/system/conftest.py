@@ -73,8 +73,9 @@ class Result:
 class Neurald:
     """Runs the program with a home of its own."""
 
-    def __init__(self, home):
+    def __init__(self, home, program=PROGRAM):
         self.home = pathlib.Path(home)
+        self.program = program
         self.environment = {
             **{name: value for name, value in os.environ.items()
                if name not in ("HOME", "XDG_STATE_HOME")},
@@ -89,7 +90,7 @@ class Neurald:
         """The program as a process that runs on, started by what is around."""
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("cwd", self.home)
-        return subprocess.Popen([*around, PROGRAM, *map(str, arguments)],
+        return subprocess.Popen([*around, self.program, *map(str, arguments)],
                                 env=self.environment, **options)
 
     def run(self, *arguments, data=b"", **options):
@@ -99,7 +100,7 @@ class Neurald:
             options["input"] = data
         options.setdefault("stdout", subprocess.PIPE)
         return Result(subprocess.run(
-            [PROGRAM, *map(str, arguments)], env=self.environment,
+            [self.program, *map(str, arguments)], env=self.environment,
             stderr=subprocess.PIPE, timeout=SECONDS, check=False, **options))
 
     def ok(self, *arguments, **options):

@@ -7,7 +7,7 @@
 -- include common
 -- include models
 
-local rule, scope_key, models, blobs = unpack(KEYS)
+local rule, scope_key, models, blobs, hosts = unpack(KEYS)
 
 begin_freeing(rule)
 local scope = open_scope(scope_key)
@@ -23,9 +23,10 @@ local function published_ms(generation)
     return (struct.unpack('<I8', value, 41))
 end
 
-local dropped = {}
+local dropped, running = {}, reported(hosts, now)
 for rank = 1, #generations - 1 do
-    if tonumber(generations[rank]) < live and
+    local generation = tonumber(generations[rank])
+    if generation < live and not running[generation] and
        published_ms(generations[rank + 1]) <= before then
         dropped[#dropped + 1] = generations[rank]
     end

@@ -10,7 +10,8 @@
 -- include models
 -- include announce
 
-local rule, scope_key, journal, endings, models, blobs, profiles = unpack(KEYS)
+local rule, scope_key, journal, endings, models, blobs, profiles, hosts =
+    unpack(KEYS)
 local digest = ARGV[2]
 
 begin_storing(rule)
@@ -28,7 +29,8 @@ end
 local now = clock()
 add(scope, 'token', 1)
 local token = get(scope, 'token')
-go_live(scope, {models = models, blobs = blobs, profiles = profiles},
+go_live(scope, {models = models, blobs = blobs, profiles = profiles,
+                hosts = hosts},
         {generation = token, digest = digest, profile = ARGV[3],
          origin = 'import', settings = ARGV[1], keep = tonumber(ARGV[8])},
         now)

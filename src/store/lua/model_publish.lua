@@ -13,8 +13,8 @@
 -- include models
 -- include announce
 
-local rule, scope_key, samples, journal, endings, models, blobs, profiles =
-    unpack(KEYS)
+local rule, scope_key, samples, journal, endings, models, blobs, profiles,
+      hosts = unpack(KEYS)
 local settings, token, nonce = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local digest, judged, profile = ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local entry = {decision = tonumber(ARGV[7]), holder = ARGV[8],
@@ -47,7 +47,8 @@ if get(scope, 'pinned') == 1 or get(scope, 'revision') ~= judged then
     save_scope(scope)
     return {'superseded'}
 end
-go_live(scope, {models = models, blobs = blobs, profiles = profiles},
+go_live(scope, {models = models, blobs = blobs, profiles = profiles,
+                hosts = hosts},
         {generation = token, digest = digest, profile = profile,
          origin = get_text(scope, 'lease_holder'), settings = settings,
          keep = tonumber(ARGV[13])}, now)

@@ -5,6 +5,7 @@
 -- ever published, and its size.
 
 local ORPHAN_MS = 60 * 60 * 1000 -- longer than any upload is under way
+local HOST_RECENT_MS = 60 * 60 * 1000 -- a host that reported since is running
 
 local function to_hex(bytes)
     return (string.gsub(bytes, '.', function(byte)
@@ -36,14 +37,29 @@ local function used_digests(models)
     return used
 end
 
--- Generations over keep go, but for the live one.
-local function drop_generations(models, live, keep)
+-- Generations that running hosts reported.
+local function reported(hosts, now)
+    local running = {}
+    for _, value in ipairs(redis.call('HVALS', hosts)) do
+        local generation, seen = struct.unpack('<I8I8', value)
+        if seen > now - HOST_RECENT_MS then
+            running[generation] = true
+        end
+    end
+    return running
+end
+
+-- Generations over keep go, but for the live one and those that hosts run.
+local function drop_generations(keys, live, keep, now)
+    local models, running = keys.models, reported(keys.hosts, now)
     local generations = redis.call('HKEYS', models)
     table.sort(generations, function(one, other)
         return tonumber(one) > tonumber(other)
     end)
     for rank, generation in ipairs(generations) do
-        if rank > math.max(keep, 1) and tonumber(generation) ~= live then
+        local number = tonumber(generation)
+        if rank > math.max(keep, 1) and number ~= live and
+           not running[number] then
             redis.call('HDEL', models, generation)
         end
     end
@@ -88,7 +104,7 @@ local function go_live(scope, keys, model, now)
                  model.generation)
     set(scope, 'live', model.generation)
     add(scope, 'revision', 1)
-    drop_generations(keys.models, model.generation, model.keep)
+    drop_generations(keys, model.generation, model.keep, now)
     drop_blobs(keys.models, keys.blobs, function(old)
         return old.published == 1 or old.uploaded_ms <= now - ORPHAN_MS
     end)
