@@ -41,6 +41,10 @@ struct learning {
     struct nd_tallies tallies; /* by rule */
     char *conflict_example;
     uint64_t messages, skipped;
+    struct label {
+        struct nd_reading *reading; /* NULL: nothing is given */
+        bool is_input;
+    } labels[2]; /* by class */
 };
 
 /* The callback's context: one rule's tally, and the label under way. */
@@ -93,42 +97,33 @@ static enum nd_status flush(struct learning *run)
     return status;
 }
 
-static enum nd_status learn_paths(struct learning *run,
-                                  const char *const *paths, size_t count)
+/* The store with a tally for each rule, or the daemon, whose rules are known
+ * by its first answer. Opened for the first message, so that nothing is made
+ * for none. */
+static enum nd_status open_target(struct learning *run)
 {
-    struct nd_cli *cli = run->cli;
-    struct nd_reading *reading = NULL;
-    struct nd_item item;
-    nd_progress_stage(&cli->progress, run->lesson.label == ND_SPAM
-                                          ? "learning spam"
-                                          : "learning ham");
+    if (run->session != NULL || run->remote != NULL) {
+        return ND_OK;
+    }
+    if (nd_cli_is_remote(run->cli)) {
+        return nd_remote_open(run->cli, &run->remote);
+    }
     enum nd_status status =
-        nd_reading_open(cli, paths, count, run->scans, &reading);
-    bool opened = status == ND_OK;
-    while (status == ND_OK) {
-        status = nd_reading_next(reading, &item);
-        if (status == ND_OK) {
-            status = learn_message(run, &item);
-            nd_progress_update(&cli->progress, nd_reading_done(reading), NULL);
-        }
-    }
-    if (status == ND_NOTHING && opened) {
-        status = flush(run);
-    }
-    run->skipped += opened ? nd_reading_skipped(reading) : 0;
-    nd_reading_close(&reading);
-    if (status == ND_OK) {
-        nd_progress_end(&cli->progress, NULL);
+        nd_session_open(run->cli, ND_SESSION_CREATE, false, &run->session);
+    for (size_t i = 0; status == ND_OK && i < run->session->count; i++) {
+        (void)nd_tallies_find(&run->tallies, run->session->rules[i].name);
     }
     return status;
 }
 
-/* The messages of one label. An option without words is standard input. */
-static enum nd_status learn_label(struct learning *run, const char *option,
-                                  enum nd_class label)
+/* Opens the messages of one label before anything is made or stored: a path
+ * that is missing stops the command. An option without words is standard
+ * input. */
+static enum nd_status open_label(struct learning *run, const char *option,
+                                 enum nd_class label)
 {
     static const char *const standard_input[] = {"-"};
-    const char *when = nd_arguments_value(run->cli->arguments, "time");
+    struct label *of = &run->labels[label];
     size_t count;
     const char *const *paths =
         nd_arguments_list(run->cli->arguments, option, &count);
@@ -139,11 +134,45 @@ static enum nd_status learn_label(struct learning *run, const char *option,
         paths = standard_input;
         count = 1;
     }
-    bool input = count == 1 && strcmp(paths[0], "-") == 0;
+    of->is_input = count == 1 && strcmp(paths[0], "-") == 0;
+    return nd_reading_open(run->cli, paths, count, run->scans, &of->reading);
+}
+
+/* The messages of one label, if there are any. */
+static enum nd_status learn_label(struct learning *run, enum nd_class label)
+{
+    struct nd_cli *cli = run->cli;
+    const struct label *of = &run->labels[label];
+    const char *when = nd_arguments_value(cli->arguments, "time");
+    struct nd_item item;
+    enum nd_status status = ND_OK;
+    if (of->reading == NULL) {
+        return ND_OK;
+    }
     run->lesson.label = label;
     run->lesson.by_received_date =
-        when != NULL ? strcmp(when, "received") == 0 : !input;
-    return learn_paths(run, paths, count);
+        when != NULL ? strcmp(when, "received") == 0 : !of->is_input;
+    nd_progress_stage(&cli->progress,
+                      label == ND_SPAM ? "learning spam" : "learning ham");
+    while (status == ND_OK) {
+        status = nd_reading_next(of->reading, &item);
+        if (status == ND_OK) {
+            status = open_target(run);
+        }
+        if (status == ND_OK) {
+            status = learn_message(run, &item);
+            nd_progress_update(&cli->progress, nd_reading_done(of->reading),
+                               NULL);
+        }
+    }
+    if (status == ND_NOTHING) {
+        status = flush(run);
+    }
+    run->skipped += nd_reading_skipped(of->reading);
+    if (status == ND_OK) {
+        nd_progress_end(&cli->progress, NULL);
+    }
+    return status;
 }
 
 /* ---- output ---- */
@@ -233,9 +262,9 @@ static void tell_partial(struct learning *run)
 
 static enum nd_status learn_all(struct learning *run)
 {
-    enum nd_status status = learn_label(run, "spam", ND_SPAM);
+    enum nd_status status = learn_label(run, ND_SPAM);
     if (status == ND_OK) {
-        status = learn_label(run, "ham", ND_HAM);
+        status = learn_label(run, ND_HAM);
     }
     if (status == ND_OK && run->messages == 0) {
         status = nd_fail(&run->cli->error, ND_NOTHING,
@@ -248,21 +277,6 @@ static enum nd_status learn_all(struct learning *run)
     return print_all(run);
 }
 
-/* The store with a tally for each rule, or the daemon, whose rules are known
- * by its first answer. */
-static enum nd_status open_target(struct learning *run)
-{
-    if (nd_cli_is_remote(run->cli)) {
-        return nd_remote_open(run->cli, &run->remote);
-    }
-    enum nd_status status =
-        nd_session_open(run->cli, ND_SESSION_CREATE, false, &run->session);
-    for (size_t i = 0; status == ND_OK && i < run->session->count; i++) {
-        (void)nd_tallies_find(&run->tallies, run->session->rules[i].name);
-    }
-    return status;
-}
-
 static enum nd_status run(struct nd_cli *cli)
 {
     struct learning run = {.cli = cli};
@@ -272,7 +286,10 @@ static enum nd_status run(struct nd_cli *cli)
         status = nd_reading_scans(cli, &run.scans);
     }
     if (status == ND_OK) {
-        status = open_target(&run);
+        status = open_label(&run, "spam", ND_SPAM);
+    }
+    if (status == ND_OK) {
+        status = open_label(&run, "ham", ND_HAM);
     }
     if (status == ND_OK) {
         run.lesson.source = (enum nd_source)source;
@@ -284,6 +301,8 @@ static enum nd_status run(struct nd_cli *cli)
     nd_identity_map_destroy(&run.identities);
     nd_remote_close(&run.remote);
     nd_session_close(&run.session);
+    nd_reading_close(&run.labels[ND_SPAM].reading);
+    nd_reading_close(&run.labels[ND_HAM].reading);
     nd_scan_file_close(&run.scans);
     return status;
 }

@@ -264,17 +264,20 @@ struct action {
     const char *name;
     enum nd_session_mode mode;
     char word; /* what comes behind: 'f' a file, 'g' perhaps a generation */
+    enum nd_status (*look)(struct nd_model_work *work); /* before the store is
+                                                           opened; or NULL */
     enum nd_status (*run)(struct nd_model_work *work);
 };
 
 static const struct action actions[] = {
-    {"list", ND_SESSION_READ, 0, run_list},
-    {"show", ND_SESSION_READ, 'g', run_show},
-    {"export", ND_SESSION_READ, 'f', nd_model_run_export},
-    {"import", ND_SESSION_CREATE, 'f', nd_model_run_import},
-    {"rollback", ND_SESSION_WRITE, 'g', run_rollback},
-    {"pin", ND_SESSION_WRITE, 'g', run_pin},
-    {"unpin", ND_SESSION_WRITE, 0, run_unpin},
+    {"list", ND_SESSION_READ, 0, NULL, run_list},
+    {"show", ND_SESSION_READ, 'g', NULL, run_show},
+    {"export", ND_SESSION_READ, 'f', NULL, nd_model_run_export},
+    {"import", ND_SESSION_CREATE, 'f', nd_model_look_at_import,
+     nd_model_run_import},
+    {"rollback", ND_SESSION_WRITE, 'g', NULL, run_rollback},
+    {"pin", ND_SESSION_WRITE, 'g', NULL, run_pin},
+    {"unpin", ND_SESSION_WRITE, 0, NULL, run_unpin},
 };
 
 static const struct action *find_action(const char *name)
@@ -335,6 +338,9 @@ static enum nd_status run(struct nd_cli *cli)
     struct nd_model_work work = {.cli = cli};
     const struct action *action = NULL;
     enum nd_status status = read_words(&work, &action);
+    if (status == ND_OK && action->look != NULL) {
+        status = action->look(&work);
+    }
     if (status == ND_OK) {
         status = nd_session_open_store(cli, action->mode, &work.session);
     }

@@ -181,6 +181,33 @@ enum nd_status nd_model_run_export(struct nd_model_work *work)
 
 /* ---- import ---- */
 
+/* The key beside the file. */
+static enum nd_status read_given_key(struct nd_model_work *work,
+                                     struct nd_key *key_r)
+{
+    char *path = nd_sprintf("%s.key", work->path);
+    enum nd_status status = nd_key_file_read(path, &work->cli->error, key_r);
+    free(path);
+    return status;
+}
+
+enum nd_status nd_model_look_at_import(struct nd_model_work *work)
+{
+    struct nd_model *model = NULL;
+    struct nd_key key;
+    enum nd_status status = ND_OK;
+    if (nd_arguments_flag(work->cli->arguments, "with-key")) {
+        status = read_given_key(work, &key);
+        nd_wipe(&key, sizeof(key));
+    }
+    if (status == ND_OK) {
+        status =
+            nd_model_file_read(work->path, NULL, &work->cli->error, &model);
+    }
+    nd_model_destroy(&model);
+    return status == ND_KEY ? ND_OK : status;
+}
+
 /* The key that the store is to have: with --with-key that of FILE.key, which a
  * store without a key takes over and any other refuses. */
 static enum nd_status settle_key(struct nd_model_work *work,
@@ -192,9 +219,7 @@ static enum nd_status settle_key(struct nd_model_work *work,
         return nd_model_key(work, key_r);
     }
     if (nd_arguments_flag(work->cli->arguments, "with-key")) {
-        char *path = nd_sprintf("%s.key", work->path);
-        enum nd_status status = nd_key_file_read(path, error, &candidate);
-        free(path);
+        enum nd_status status = read_given_key(work, &candidate);
         if (status != ND_OK) {
             return status;
         }
@@ -238,13 +263,16 @@ static enum nd_status check_import(struct nd_model_work *work,
 {
     struct nd_model *model = NULL;
     struct nd_live *live = NULL;
+    struct nd_error inner = {""};
     enum nd_status status =
-        nd_model_read(blob->data, blob->length, key, &work->cli->error, &model);
+        nd_model_read(blob->data, blob->length, key, &inner, &model);
     if (status == ND_OK) {
-        status = nd_live_create(model, 0, &work->cli->error, &live);
+        status = nd_live_create(model, 0, &inner, &live);
     }
     nd_live_release(&live);
-    return status;
+    return status == ND_OK ? ND_OK
+                           : nd_fail(&work->cli->error, status, "%s: %s",
+                                     work->path, inner.text);
 }
 
 static enum nd_status publish_import(struct nd_model_work *work,

@@ -34,6 +34,12 @@ enum nd_status nd_model_key(struct nd_model_work *work,
 enum nd_status nd_model_load(struct nd_model_work *work, struct nd_buffer *blob,
                              struct nd_model **model_r) ND_MUST_CHECK;
 
+/* Whether work->path can be imported as far as can be told without the store,
+ * which is then not made for nothing. A model under a key that is not known
+ * here may be right. */
+enum nd_status nd_model_look_at_import(struct nd_model_work *work)
+    ND_MUST_CHECK;
+
 /* One function an action of `neurald model`; errors in cli->error. Export
  * writes work->path, import reads it and makes it live. */
 enum nd_status nd_model_run_export(struct nd_model_work *work) ND_MUST_CHECK;

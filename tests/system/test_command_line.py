@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import PROGRAM, ROOT
+from conftest import PROGRAM, ROOT, make_mail
 
 COMMANDS = ["learn", "forget", "relabel", "train", "score", "explain", "eval",
             "model", "status", "store", "doctor", "config", "rspamd", "bench",
@@ -175,3 +175,31 @@ def test_manual_pages_are_good_scdoc(name):
     done = subprocess.run(["scdoc"], input=page, capture_output=True,
                           check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    "learn --spam /nonexistent", "learn --spam empty", "learn --spam -",
+    "learn --spam mail.eml --ham /nonexistent", "learn --spam mail.eml nothing",
+    "learn --spam mail.eml --scan /nonexistent", "forget mail.eml",
+    "forget --source autolearn", "relabel mail.eml --label spam", "train",
+    "score mail.eml", "explain mail.eml", "status", "doctor", "doctor --gc",
+    "model list", "model import /nonexistent", "model import mail.eml",
+    "model import mail.eml --with-key", "model export file", "model pin",
+    "store copy sqlite:nothing.db sqlite:other.db",
+    "eval --spam /nonexistent --ham mail.eml", "rspamd sync"])
+def test_what_cannot_be_done_leaves_nothing_behind(neurald, words):
+    (neurald.home / "empty").mkdir()
+    (neurald.home / "mail.eml").write_bytes(make_mail("spam", 1))
+    result = neurald.run(*words.split())
+    assert result.status != 0
+    assert "neurald: " in result.err
+    assert sorted(path.name for path in neurald.home.rglob("*")) == \
+        ["empty", "mail.eml"]
+
+
+def test_a_missing_path_stops_learning_before_it_begins(trained, mail):
+    before = trained.ok("status", "--json").json
+    trained.fails(66, "learn", "--spam", mail("spam", 2000), "--ham",
+                  "/nonexistent", words="/nonexistent")
+    assert trained.ok("status", "--json").json["accounts"] == \
+        before["accounts"]
