@@ -166,13 +166,13 @@ class Stage:
             await asyncio.wait_for(asyncio.shield(fault.over),
                                    self.plan.patience)
         except asyncio.TimeoutError:
-            if fault.struck:
-                raise
-            self.hub.armed = None
-            self.misses += 1
-            self.counts[f"no {operation} to hit"] += 1
-            self.say(f"no {operation} to hit")
-            return
+            if not fault.struck:
+                self.hub.armed = None
+                self.misses += 1
+                self.counts[f"no {operation} to hit"] += 1
+                self.say(f"no {operation} to hit")
+                return
+            await fault.over  # until the servers agree, or never do
         await self.see_recovery(fault)
 
     async def see_recovery(self, fault):

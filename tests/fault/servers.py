@@ -11,6 +11,8 @@ import resp
 
 READY_SECONDS = 20
 DOWN_AFTER_MS = 1500
+AGREE_SECONDS = 180  # a loaded machine has Sentinels pause for 30 s at a time
+ASK_AGAIN_SECONDS = 15
 PR_SET_PDEATHSIG = 1
 MASTER = "fleet"
 
@@ -168,7 +170,7 @@ class Watched(Single):
             await self.until(lambda port=sentinel.port: self.sees_all(port))
 
     @staticmethod
-    async def until(question, seconds=60):
+    async def until(question, seconds=AGREE_SECONDS):
         """Asks until the answer is true, and answers it."""
         for _ in range(seconds * 20):
             answer = await question()
@@ -226,7 +228,7 @@ class Watched(Single):
         await self.settle()
         return server
 
-    async def moved(self, old):
+    async def moved(self, old, seconds=AGREE_SECONDS):
         """Waits until another than old is master."""
         async def other():
             server = await self.named_master()
@@ -234,13 +236,13 @@ class Watched(Single):
                 return None
             role = await try_call(server.port, "ROLE")
             return server if role and role[0] == b"master" else None
-        return await self.until(other)
+        return await self.until(other, seconds)
 
     async def failover(self, way):
         """Has the replica take over; all is whole when this ends."""
         old = await self.master()
         if way == "ask":
-            await self.until(lambda: self.ask_for_failover(old))
+            await self.hand_over(old)
         elif way == "kill":
             await old.kill()
             new = await self.moved(old)
@@ -253,6 +255,15 @@ class Watched(Single):
                 old.signal(signal.SIGCONT)
         await self.moved(old)
         await self.settle()
+
+    async def hand_over(self, old):
+        """A failover that was asked for is given up by the Sentinels where
+        the replica is too slow for them, and not tried again."""
+        for _ in range(AGREE_SECONDS // ASK_AGAIN_SECONDS):
+            await self.until(lambda: self.ask_for_failover(old))
+            with contextlib.suppress(RuntimeError):
+                return await self.moved(old, ASK_AGAIN_SECONDS)
+        raise RuntimeError("the Sentinels never hand over")
 
     async def ask_for_failover(self, old):
         """True once a Sentinel has begun it."""
