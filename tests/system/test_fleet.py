@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from conftest import make_mail
+from conftest import fill_folder, make_mail
 from daemon import ADMIN, Daemon
 from test_store_copy import Redis
 
@@ -35,6 +35,24 @@ def host(neurald, tmp_path, redis):
             return stack.enter_context(
                 Daemon(neurald, folder, before=("--config", config)))
         yield start
+
+
+def scripts_run(redis):
+    """How often a script was called: each is a round trip, or part of one."""
+    lines = redis.ask("INFO", "commandstats").splitlines()
+    return sum(int(line.split("calls=")[1].split(",")[0]) for line in lines
+               if line.startswith("cmdstat_eval"))
+
+
+def test_a_thousand_messages_do_not_cost_a_thousand_round_trips(
+        neurald, redis, tmp_path):
+    for label in ("spam", "ham"):
+        fill_folder(tmp_path / label, label, range(500))
+    neurald.ok("learn", "--store", redis.url, "--spam", tmp_path / "spam",
+               "--ham", tmp_path / "ham")
+    stored = neurald.ok("status", "--json", "--store", redis.url).json
+    assert stored["spam"] == 500 and stored["ham"] == 500
+    assert scripts_run(redis) < 60  # 33 when this was written
 
 
 def teach(daemon, numbers):
