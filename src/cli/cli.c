@@ -116,6 +116,9 @@ static void print_command_help(const struct nd_command *command, FILE *out)
     }
     fputs("\nOptions of all commands:\n", out);
     nd_options_print(global_options, out);
+    fputs("\nExit status unless said otherwise: 0 success, 1 nothing to do, 64 "
+          "to 78 errors\nas in sysexits.h; neurald(1) lists them.\n",
+          out);
 }
 
 static bool is_help(const struct nd_arguments *arguments)

@@ -360,7 +360,8 @@ const struct nd_command nd_command_model = {
     .summary = "list, show, export, import, roll back and pin models",
     .about =
         "Works on the models of the first rule (or the one of --rule).\n"
-        "list: all generations that are kept. show: one generation's figures.\n"
+        "list: all generations that are kept, newest first. show: one "
+        "generation's figures.\n"
         "export: writes a generation to FILE. Its text features are hashed "
         "with the installation's secret key; with --with-key the key goes to "
         "FILE.key (mode 0600), without it a model without text features is "
@@ -370,7 +371,9 @@ const struct nd_command nd_command_model = {
         "rollback: the generation before the live one (or N) is live again. "
         "pin: it (or N) stays live, and no training replaces it until unpin.\n"
         "JSON: list gives an object a generation (generation, live, pinned, "
-        "published_ms, bytes, origin, digest), the others one object.\n",
+        "published_ms, bytes, origin, digest), the others one object; that of "
+        "show has the families with number, name, layout and read (yes, "
+        "narrowed to an earlier layout's slots, no).\n",
     .options = options,
     .run = run,
 };

@@ -15,7 +15,8 @@
 
 static const struct nd_option options[] = {
     {"if-due", ND_OPTION_FLAG, NULL,
-     "only where the rule's settings say that a training is due"},
+     "only where the rule's settings say that a training is due; where it is "
+     "not, say what it waits for and exit with 0"},
     {0},
 };
 
@@ -111,6 +112,38 @@ enum nd_status nd_train_tell(struct nd_cli *cli, const struct nd_scope *scope,
     return status;
 }
 
+static bool is_of_one_rule(enum nd_status status)
+{
+    return status == ND_NOTHING || status == ND_BUSY || status == ND_LOST ||
+           status == ND_SUPERSEDED || status == ND_INTERNAL ||
+           status == ND_LIMIT;
+}
+
+enum nd_status nd_train_note(struct nd_cli *cli, enum nd_status status,
+                             struct nd_train_outcome *outcome)
+{
+    if (!is_of_one_rule(status)) {
+        return status;
+    }
+    if (outcome->first == ND_OK) {
+        outcome->first = status;
+        outcome->error = cli->error;
+    } else {
+        nd_cli_remark(cli, "%s", cli->error.text);
+    }
+    return ND_OK;
+}
+
+enum nd_status nd_train_conclude(struct nd_cli *cli, enum nd_status status,
+                                 const struct nd_train_outcome *outcome)
+{
+    if (status == ND_OK && outcome->first != ND_OK) {
+        cli->error = outcome->error;
+        return outcome->first;
+    }
+    return status;
+}
+
 static enum nd_status train_rule(struct nd_cli *cli, struct nd_session *session,
                                  size_t index)
 {
@@ -170,6 +203,7 @@ static enum nd_status find_rule(struct nd_cli *cli, const char **name_r)
 static enum nd_status run(struct nd_cli *cli)
 {
     struct nd_session *session = NULL;
+    struct nd_train_outcome outcome = {.first = ND_OK};
     const char *name;
     enum nd_status status = find_rule(cli, &name);
     if (status == ND_OK && nd_cli_is_remote(cli)) {
@@ -185,11 +219,11 @@ static enum nd_status run(struct nd_cli *cli)
     for (size_t i = 0; i < session->count && status == ND_OK; i++) {
         if (name == NULL ||
             nd_config_rule(cli->config, name) == &session->rules[i]) {
-            status = train_rule(cli, session, i);
+            status = nd_train_note(cli, train_rule(cli, session, i), &outcome);
         }
     }
     nd_session_close(&session);
-    return status;
+    return nd_train_conclude(cli, status, &outcome);
 }
 
 const struct nd_command nd_command_train = {
@@ -199,9 +233,14 @@ const struct nd_command nd_command_train = {
     .about =
         "Takes the lease, trains a candidate in a child process, judges it on "
         "held-out samples beside the live model, and publishes it if it is not "
-        "worse. Without RULE all rules are trained. The exit status is 0 for "
-        "a promoted and for a rejected candidate, 1 with the reason where "
-        "there is nothing to train, 75 where another host holds the lease.\n"
+        "worse. Without RULE all rules are trained, one after the other.\n"
+        "The exit status is 0 for a promoted and for a rejected candidate, and "
+        "with --if-due also where no training is due; 1 with the reason where "
+        "there is nothing to train (too few of a class, a pinned model), 70 "
+        "where the training failed, 75 where another host holds the lease or "
+        "an interrupt came, 76 where a later neurald made the live model. Of "
+        "several rules it is that of the first that was not trained; the "
+        "others are trained all the same.\n"
         "JSON, an object a rule: rule, settings, decision (promoted, rejected, "
         "failed), reason, generation, spam, ham, held_spam, held_ham, auc, "
         "log_loss, recall, target_fpr, live_log_loss, live_recall, seconds, "

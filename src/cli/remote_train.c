@@ -146,6 +146,7 @@ static enum nd_status train_rules(struct nd_cli *cli, struct nd_remote *remote,
 {
     bool if_due = nd_arguments_flag(cli->arguments, "if-due");
     bool known = false;
+    struct nd_train_outcome outcome = {.first = ND_OK};
     enum nd_status status = ND_OK;
     for (size_t i = 0; i < json_array_size(rules) && status == ND_OK; i++) {
         const json_t *one = json_array_get(rules, i);
@@ -159,7 +160,9 @@ static enum nd_status train_rules(struct nd_cli *cli, struct nd_remote *remote,
                           nd_remote_text(one, "due_words"));
             continue;
         }
-        status = train_one(cli, remote, name, nd_remote_text(one, "settings"));
+        status = nd_train_note(
+            cli, train_one(cli, remote, name, nd_remote_text(one, "settings")),
+            &outcome);
     }
     if (status == ND_OK && !known) {
         status = nd_fail(&cli->error, ND_USAGE,
@@ -167,7 +170,7 @@ static enum nd_status train_rules(struct nd_cli *cli, struct nd_remote *remote,
                          "which it has",
                          rule != NULL ? rule : "at all");
     }
-    return status;
+    return nd_train_conclude(cli, status, &outcome);
 }
 
 enum nd_status nd_remote_train(struct nd_cli *cli, const char *rule)

@@ -70,24 +70,25 @@ static size_t list(struct suite *suite, struct nd_model_info **models)
 static void the_newest_generations_are_kept(void **state)
 {
     struct suite *suite = *state;
-    uint64_t generations[8];
-    for (int i = 0; i < 8; i++) {
+    enum { COUNT = 12 }; /* the last of them with one digit more */
+    uint64_t generations[COUNT];
+    for (int i = 0; i < COUNT; i++) {
         char words[16];
-        (void)snprintf(words, sizeof(words), "model %d", i);
+        (void)snprintf(words, sizeof(words), "model %c", 'a' + i);
         generations[i] = suite_train(suite, words);
     }
     struct nd_model_info *models;
     assert_int_equal(list(suite, &models), 5);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(models[i].generation, generations[7 - i]);
+        assert_int_equal(models[i].generation, generations[COUNT - 1 - i]);
         assert_int_equal(models[i].live, i == 0);
         assert_int_equal(models[i].size_bytes, 7);
         assert_string_equal(models[i].origin, "host:1");
     }
     struct nd_buffer read = {0};
-    suite_fails(ND_NO_INPUT,
-                nd_store_model_get(suite->store, &suite_scope, generations[2],
-                                   &suite->error, &read));
+    suite_fails(ND_NO_INPUT, nd_store_model_get(suite->store, &suite_scope,
+                                                generations[COUNT - 6],
+                                                &suite->error, &read));
     free(models);
 }
 

@@ -248,6 +248,16 @@ def test_train_if_due_says_why_not(trained):
     assert "no training is due" in result.err
 
 
+def test_a_rule_with_nothing_to_train_does_not_stop_the_others(
+        neurald, configured, corpus):
+    path = configured("rule few { min_train = 1000 }\nrule default {}\n"
+                      "rule fewer { min_train = 2000 }\n")
+    neurald.ok("--config", path, "learn", "--spam", corpus / "spam", "--ham",
+               corpus / "ham")
+    told = neurald.fails(1, "--config", path, "train", words=["1000", "2000"])
+    assert "default: promoted" in told.text
+
+
 def test_an_interrupt_gives_the_lease_back(neurald, corpus, configured):
     path = configured("rule default { max_iterations = 5000\n seeds = 8 }\n")
     neurald.ok("learn", "--spam", corpus / "spam", "--ham", corpus / "ham")
