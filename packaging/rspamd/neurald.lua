@@ -3,11 +3,11 @@ SPDX-License-Identifier: Apache-2.0
 
 neurald's rspamd plugin: asks `neurald serve` about each scan and inserts
 NEURALD_SPAM or NEURALD_HAM; sends it what rspamd is sure of (autolearn) and what
-users say (the request header Neurald-Learn). docs/rspamd.md says how to set it
-up; local.d/neurald.conf has its settings.
+users say (rspamc learn_spam and learn_ham, the request header Neurald-Learn).
+docs/rspamd.md says how to set it up; local.d/neurald.conf has its settings.
 
 Nothing here stops mail: whatever goes wrong ends in no symbol, within the
-timeout.
+timeout, and in one warning.
 ]]--
 
 if confighelp then
@@ -16,17 +16,27 @@ end
 
 local bit = require "bit"
 local ffi = require "ffi"
+local lua_settings = require "lua_settings"
 local lua_util = require "lua_util"
 local rspamd_http = require "rspamd_http"
 local rspamd_logger = require "rspamd_logger"
+local rspamd_util = require "rspamd_util"
 local ucl = require "ucl"
 
 local N = "neurald"
+local PREFIX = 1048576      -- bytes that hold a header and what is read of a body
+local MOST_SYMBOLS = 2000   -- neurald reads no more of one scan
+local MOST_ANSWER = 1048576 -- bytes
+local FAILURES = 3          -- in a row, then neurald is left in peace
+local JSON_ONLY = 4 + 32 + 64 -- libucl: no times, macros, file variables
 
 local settings = {
   url = "http://127.0.0.1:11380",
-  timeout = 2.0,
+  timeout = 0.5,
+  learn_timeout = 10.0,
+  rest = 10.0,
   send_message = false,
+  max_size = 4194304,
   symbol_spam = "NEURALD_SPAM",
   symbol_ham = "NEURALD_HAM",
   autolearn = false,
@@ -159,8 +169,14 @@ local function part_message(raw)
   return text:sub(1, header_end - 1), text:sub(body_start + 1)
 end
 
-local function identity(raw)
+-- The first bytes of a message are enough for its identity, unless its header
+-- is longer.
+local function identity(content)
+  local raw = tostring(content:sub(1, PREFIX))
   local header, body = part_message(raw)
+  if #body < 65536 and #content > PREFIX then
+    header, body = part_message(tostring(content))
+  end
   local fields = first_fields(header)
   local function value(name)
     return fold(fields[name] or "")
@@ -176,110 +192,199 @@ local function identity(raw)
   return blake2b_128(text)
 end
 
--- ---- asking ----
+-- ---- what rspamd found ----
 
 local function is_ours(name)
   return name == settings.symbol_spam or name == settings.symbol_ham
 end
 
+local function is_finite(number)
+  return type(number) == "number" and number == number and
+      math.abs(number) < math.huge
+end
+
+-- JSON has only UTF-8: the bytes of what is none become one character each, so
+-- that a name stays one and the same.
+local function in_utf8(text)
+  if rspamd_util.is_valid_utf8(text) then
+    return text
+  end
+  return (text:gsub("[\128-\255]", function(c)
+    local byte = c:byte()
+    return string.char(0xc0 + math.floor(byte / 64), 0x80 + byte % 64)
+  end))
+end
+
 -- What rspamd found, without what we said, and the score without it.
 local function findings(task)
-  local symbols = {}
+  local symbols, count = {}, 0
   local metric = task:get_metric_score("default") or {0, 0}
   local score = metric[1]
   for _, symbol in ipairs(task:get_symbols_all()) do
+    local weight = is_finite(symbol.score) and symbol.score or 0
     if is_ours(symbol.name) then
-      score = score - (symbol.score or 0)
-    else
-      symbols[symbol.name] = symbol.score or 0
+      score = score - weight
+    elseif count < MOST_SYMBOLS then
+      symbols[in_utf8(symbol.name)] = weight
+      count = count + 1
     end
   end
-  return symbols, score
+  return symbols, is_finite(score) and score or 0, count
+end
+
+-- The name of the settings by which rspamd scans the message; nil: its own.
+local function settings_name(task)
+  local id = task:get_settings_id()
+  local set = id and lua_settings.settings_by_id(id)
+  return set and in_utf8(set.name)
 end
 
 local function scan_json(task)
-  local symbols, score = findings(task)
+  local symbols, score, count = findings(task)
   return ucl.to_format({
-    symbols = symbols,
+    symbols = count > 0 and symbols or nil,
     score = score,
-    id = task:get_message_id(),
-    identity = identity(tostring(task:get_content())),
+    id = in_utf8((task:get_message_id() or ""):sub(1, 200)),
+    identity = identity(task:get_content()),
+    settings = settings_name(task),
   }, "json-compact", true)
 end
 
--- The scan alone, or the message with it.
-local function body_of(task, scan)
-  if not settings.send_message then
-    return scan, "application/json"
+-- ---- asking ----
+
+-- What this worker knows of neurald. A failure is told once, until it answers
+-- again; after a few it is left in peace for a while, so that a daemon that
+-- hangs does not cost each message the timeout.
+local link = {failures = 0, rests_until = 0, told = false, said = {}}
+
+local function link_failed(why)
+  link.failures = link.failures + 1
+  if link.failures >= FAILURES then
+    link.rests_until = rspamd_util.get_time() + settings.rest
   end
-  local raw = tostring(task:get_content())
-  local boundary
-  repeat
-    boundary = lua_util.random_hex and lua_util.random_hex(24) or
-        string.format("neurald%08x%08x", math.random(0, 0x7fffffff),
-            math.random(0, 0x7fffffff))
-  until not raw:find(boundary, 1, true)
-  local body = table.concat({
-    "--" .. boundary, "Content-Type: application/json", "", scan,
-    "--" .. boundary, "Content-Type: message/rfc822", "", raw,
-    "--" .. boundary .. "--", "",
-  }, "\r\n")
+  if not link.told then
+    link.told = true
+    rspamd_logger.warnx(rspamd_config, "neurald gives no verdicts: %s; said " ..
+        "once, until it answers again", why)
+  end
+end
+
+local function link_works()
+  if link.told then
+    rspamd_logger.infox(rspamd_config, "neurald answers again")
+  end
+  link.failures, link.told = 0, false
+end
+
+-- What neurald refuses, and what it does not learn of rspamd's own accord, is
+-- said once in ten minutes for each kind.
+local function say_seldom(kind, what)
+  local now = rspamd_util.get_time()
+  if (link.said[kind] or 0) <= now then
+    link.said[kind] = now + 600
+    rspamd_logger.warnx(rspamd_config, "neurald %s; said once in ten minutes",
+        what)
+  end
+end
+
+local function short(answer)
+  return (tostring(answer or ""):sub(1, 200):gsub("[%c\127-\255]", "?"))
+end
+
+-- The scan, the message, or both; what neurald does not read is not sent.
+local function body_of(scan, content)
+  if not content then
+    return scan, "application/json"
+  elseif not scan then
+    return content, "message/rfc822"
+  end
+  local boundary = rspamd_util.random_hex(32)
+  local body = {
+    "--" .. boundary .. "\r\nContent-Type: application/json\r\n\r\n" .. scan ..
+        "\r\n--" .. boundary .. "\r\nContent-Type: message/rfc822\r\n\r\n",
+    content:sub(1, math.min(#content, settings.max_size)),
+    "\r\n--" .. boundary .. "--\r\n",
+  }
   return body, 'multipart/mixed; boundary="' .. boundary .. '"'
 end
 
-local function ask(task, path, scan, callback)
-  local body, mime_type = body_of(task, scan)
-  local headers = {}
-  if settings.token then
-    headers["Authorization"] = "Bearer " .. settings.token
+-- An answer is JSON, and none of rspamd's configuration language with its macros
+-- and variables; nil where it is no object.
+local function parse(answer)
+  local parser = ucl.parser(JSON_ONLY)
+  if answer:sub(1, 1) ~= "{" or not parser:parse_string(answer) then
+    return nil
   end
-  local sent = rspamd_http.request({
-    task = task,
-    url = settings.url .. path,
-    method = "POST",
-    body = body,
-    mime_type = mime_type,
-    headers = headers,
-    timeout = settings.timeout,
-    keepalive = true,
-    callback = function(err, code, answer)
-      if err then
-        rspamd_logger.infox(task, "neurald did not answer: %s", err)
-      elseif code ~= 200 and code ~= 202 then
-        rspamd_logger.warnx(task, "neurald answers %s: %s", code, answer)
-      else
-        callback(tostring(answer))
-      end
-    end,
-  })
-  if not sent then
-    rspamd_logger.infox(task, "cannot ask neurald at %s", settings.url)
+  local object = parser:get_object()
+  return type(object) == "table" and object or nil
+end
+
+-- Sends a request, which has its body already. on_answer gets the answer as a
+-- table, and says whether it is what was asked for; on_failure gets why there is
+-- none, and the code of a refusal.
+local function ask(path, request, on_answer, on_failure)
+  request.url = settings.url .. path
+  request.method = "POST"
+  request.max_size = MOST_ANSWER
+  request.keepalive = true
+  if settings.token then
+    request.headers = {Authorization = "Bearer " .. settings.token}
+  end
+  request.callback = function(err, code, answer)
+    if err then
+      on_failure(short(err))
+      return
+    end
+    local object = code < 300 and parse(tostring(answer))
+    if not object or not on_answer(object) then
+      on_failure(string.format("it answers %s: %s", code, short(answer)),
+          code >= 400 and code < 500 and code)
+    end
+  end
+  if not rspamd_http.request(request) then
+    on_failure("no request can be made to " .. settings.url)
   end
 end
 
-local function insert_verdict(task, answer)
-  local parser = ucl.parser()
-  local ok, err = parser:parse_string(answer)
-  if not ok then
-    rspamd_logger.warnx(task, "neurald's answer cannot be read: %s", err)
-    return
+-- False where the answer is no verdict.
+local function insert_verdict(task, verdict)
+  if type(verdict.verdict) ~= "string" or not is_finite(verdict.weight) or
+      not is_finite(verdict.probability) then
+    return false
   end
-  local verdict = parser:get_object()
   local symbol = verdict.verdict == "spam" and settings.symbol_spam or
       verdict.verdict == "ham" and settings.symbol_ham
-  if symbol and verdict.weight and verdict.weight ~= 0 then
+  if symbol and verdict.weight ~= 0 then
     task:insert_result(symbol, verdict.weight,
         string.format("%.4f", verdict.probability))
   end
   lua_util.debugm(N, task, "verdict %s, probability %s, generation %s",
       verdict.verdict, verdict.probability, verdict.generation)
+  return true
 end
 
 local function score(task)
   local scan = scan_json(task)
   task:cache_set("neurald_scan", scan)
-  ask(task, "/v1/score", scan, function(answer)
-    insert_verdict(task, answer)
+  if rspamd_util.get_time() < link.rests_until then
+    return
+  end
+  local request = {task = task, timeout = settings.timeout}
+  request.body, request.mime_type =
+      body_of(scan, settings.send_message and task:get_content())
+  ask("/v1/score", request, function(answer)
+    local is_verdict = insert_verdict(task, answer)
+    if is_verdict then
+      link_works()
+    end
+    return is_verdict
+  end, function(why, refusal)
+    lua_util.debugm(N, task, "no verdict: %s", why)
+    if refusal then
+      say_seldom(refusal, "gives no verdict: " .. why)
+    else
+      link_failed(why)
+    end
   end)
 end
 
@@ -304,6 +409,36 @@ local function label_of(task)
   return nil
 end
 
+-- Tells neurald without keeping the scan waiting, so there is no task when the
+-- answer comes. A label of a user that did not arrive is said each time.
+local function teach(task, label, source, scan, content)
+  local request = {
+    config = rspamd_config,
+    ev_base = task:get_ev_base(),
+    resolver = task:get_resolver(),
+    timeout = settings.learn_timeout,
+  }
+  local id = short(task:get_message_id())
+  request.body, request.mime_type = body_of(scan, content)
+  ask("/v1/learn?class=" .. label .. "&source=" .. source, request,
+      function(answer)
+        if type(answer.outcome) ~= "string" then
+          return false
+        end
+        rspamd_logger.infox(rspamd_config, "neurald learns <%s> as %s (%s): " ..
+            "%s %s", id, label, source, short(answer.outcome),
+            short(answer.reason))
+        return true
+      end, function(why)
+        if source == "user" then
+          rspamd_logger.warnx(rspamd_config, "neurald does not learn <%s> " ..
+              "as %s, which a user said: %s", id, label, why)
+        else
+          say_seldom("learn", "does not learn what rspamd is sure of: " .. why)
+        end
+      end)
+end
+
 local function learn(task)
   if task:has_flag("skip") then
     return
@@ -312,12 +447,28 @@ local function learn(task)
   if not label then
     return
   end
-  local scan = task:cache_get("neurald_scan") or scan_json(task)
-  ask(task, "/v1/learn?class=" .. label .. "&source=" .. source, scan,
-      function(answer)
-        rspamd_logger.infox(task, "neurald learns %s (%s): %s", label, source,
-            answer)
-      end)
+  if source ~= "user" and rspamd_util.get_time() < link.rests_until then
+    return
+  end
+  teach(task, label, source, task:cache_get("neurald_scan") or scan_json(task),
+      settings.send_message and task:get_content())
+end
+
+-- rspamd's own learning, of rspamc and the web interface, runs no plugin: its
+-- controller calls the learn condition of the classifier, and that calls this
+-- (local.d/classifier-bayes.conf). Nothing was scanned, so the message itself is
+-- sent. A scanner that teaches itself is no user.
+local function learned(task)
+  local worker = task:get_worker()
+  if not worker or worker:get_name() ~= "controller" then
+    return
+  end
+  local label = task:has_flag("learn_spam") and "spam" or
+      task:has_flag("learn_ham") and "ham"
+  if label and not task:cache_get("neurald_learned") then
+    task:cache_set("neurald_learned", true) -- one call for each classifier
+    teach(task, label, "user", nil, task:get_content())
+  end
 end
 
 -- ---- setting up ----
@@ -325,7 +476,7 @@ end
 local function read_token(path)
   local file, err = io.open(path, "r")
   if not file then
-    rspamd_logger.errx(rspamd_config, "cannot read neurald's token: %s", err)
+    rspamd_logger.warnx(rspamd_config, "cannot read neurald's token: %s", err)
     return nil
   end
   local line = file:read("*l") or ""
@@ -339,10 +490,28 @@ if type(options) ~= "table" then
   lua_util.disable_module(N, "config")
   return
 end
+local defaults = settings
 settings = lua_util.override_defaults(settings, options)
+for name, default in pairs(defaults) do
+  if type(settings[name]) ~= type(default) then
+    rspamd_logger.warnx(rspamd_config, "neurald: %s must be a %s, such as %s",
+        name, type(default), default)
+    settings[name] = default
+  end
+end
+settings.url = settings.url:gsub("/+$", "")
 if settings.token_file then
   settings.token = read_token(settings.token_file)
 end
+
+rspamd_plugins[N] = {
+  learned = function(task)
+    local ok, err = pcall(learned, task)
+    if not ok then
+      rspamd_logger.warnx(task, "neurald did not learn: %s", err)
+    end
+  end,
+}
 
 local id = rspamd_config:register_symbol({
   name = "NEURALD_CHECK",

@@ -123,7 +123,7 @@ class Rspamd:
     """Debian's rspamd with the configuration that packaging/ ships; with files
     (of override.d) the plugin is on if neurald.conf is one of them."""
 
-    def __init__(self, folder, redis, scanners=1, files=()):
+    def __init__(self, folder, redis, scanners=1, files=(), extra_lua=""):
         self.folder = folder
         self.scan_port, self.control_port = free_port(), free_port()
         ports = {"scan": self.scan_port, "control": self.control_port,
@@ -140,7 +140,7 @@ class Rspamd:
             for port, number in ports.items():
                 text = text.replace(f"{{{port}}}", str(number))
             (folder / "override.d" / name).write_text(text + "\n")
-        (folder / "rspamd.local.lua").write_text(LABELS)
+        (folder / "rspamd.local.lua").write_text(LABELS + extra_lua)
         if "neurald.conf" in dict(files):
             (folder / "plugins.d").mkdir()
             shutil.copy(ROOT / "packaging/rspamd/neurald.lua",

@@ -5,6 +5,7 @@ said ourselves."""
 import http.client
 import itertools
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -135,6 +136,77 @@ def test_our_own_symbols_are_not_learned(place):
     assert not registry
 
 
+def rspamc(place, command, message):
+    """rspamd's own client, and what it says."""
+    return subprocess.run(
+        ["rspamc", "-h", f"127.0.0.1:{place.rspamd.control_port}", command],
+        input=message, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False).stdout.decode()
+
+
+def outcome_of(place, message, label):
+    """What relabelling it says: whether, and as what, neurald knows it."""
+    told = place.ask("POST", f"/v1/relabel?class={label}", message)["rules"][0]
+    return next(name for name in ("relabelled", "unchanged", "absent")
+                if told[name])
+
+
+def test_what_rspamc_learns_is_a_users_label(place):
+    """Also what rspamd's Bayes filter has learned before, and as the other
+    class; nothing that the scanner learns by itself counts as a user's."""
+    message = letter("spam", 2001)
+    before = counts(place)["sources"]["spam"]["user"]
+    assert "success = true" in rspamc(place, "learn_spam", message)
+    wait_for(lambda: counts(place)["sources"]["spam"]["user"] == before + 1,
+             "the label")
+    assert outcome_of(place, message, "spam") == "unchanged"
+    rspamc(place, "learn_spam", message)  # again: Bayes refuses
+    assert "success = true" in rspamc(place, "learn_ham", message)
+    wait_for(lambda: counts(place)["sources"]["spam"]["user"] == before,
+             "the other label")
+    assert outcome_of(place, message, "ham") == "unchanged"
+
+
+def test_a_large_message_is_learned_and_named_alike(place):
+    message = letter("ham", 2002) + b"\r\n" + b"0123456789abcde\n" * 1250000
+    assert "success = true" in rspamc(place, "learn_ham", message)
+    wait_for(lambda: outcome_of(place, message, "ham") == "unchanged",
+             "the label of 20 MB")
+
+
+def test_a_label_that_is_lost_is_said(place):
+    place.daemon.kill()
+    place.daemon.wait()
+    said = "as ham, which a user said"
+    assert said not in place.rspamd.log
+    assert "success = true" in rspamc(place, "learn_ham", letter("ham", 2003))
+    place.daemon = place.serve()
+    wait_for(lambda: said in place.rspamd.log, "the warning")
+
+
+def test_what_is_shipped_passes_rspamds_check(tmp_path):
+    """As it lies in packaging/, on Debian's configuration."""
+    shutil.copytree(ROOT / "packaging/rspamd", tmp_path / "etc")
+    (tmp_path / "etc/plugins.d").mkdir()
+    shutil.move(tmp_path / "etc/neurald.lua", tmp_path / "etc/plugins.d")
+    (tmp_path / "etc/override.d").mkdir()
+    for name in ("fuzzy_check", "rbl"):  # which ask the DNS
+        (tmp_path / f"etc/override.d/{name}.conf").write_text(
+            "enabled = false;\n")
+    told = subprocess.run(
+        ["rspamadm", f"--var=LOCAL_CONFDIR={tmp_path}/etc", "configtest",
+         "-s"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        text=True)
+    assert told.returncode == 0 and "syntax OK" in told.stdout, told.stdout
+    dump = subprocess.run(
+        ["rspamadm", f"--var=LOCAL_CONFDIR={tmp_path}/etc", "configdump",
+         "classifier", "neurald", "neural", "group"], stdout=subprocess.PIPE,
+        check=True, text=True).stdout
+    # One condition, ours: rspamd would call a second one, too.
+    assert dump.count("learn_condition") == 1 and "neurald.learned" in dump
+    assert "max_trains = 100000" in dump and "learn_timeout = 10" in dump
+
+
 def test_a_daemon_that_is_away_or_hangs_stops_no_mail(place):
     place.daemon.kill()
     place.daemon.wait()
@@ -162,7 +234,7 @@ def test_a_daemon_that_is_away_or_hangs_stops_no_mail(place):
 def test_the_plugins_identity_is_that_of_the_documentation(tmp_path):
     """Without rspamd's workers: the examples of docs/formats/identity.md."""
     source = (ROOT / "packaging/rspamd/neurald.lua").read_text()
-    source = source.split("-- ---- asking")[0] + "\n" + """
+    source = source.split("-- ---- what rspamd")[0] + "\n" + """
 local H = "Date: Thu, 1 Jan 2026 10:00:00 +0000\\nFrom: Ann <ann@example.org>" ..
     "\\nSubject: Hello\\n\\tworld\\n"
 print(identity("Message-ID: <1@example.org>\\n" .. H .. "\\nbody"))
