@@ -89,15 +89,16 @@ static void conclude(struct nd_host *host, struct nd_host_call *call)
 {
     bool stopping = atomic_load(&host->stopping);
     for (size_t i = 0; i < call->count; i++) {
-        const struct nd_host_result *result = &call->parts[i].result;
-        if (result->status == ND_UNCERTAIN)
+        const struct nd_host_part *part = &call->parts[i];
+        enum nd_status status = part->result.status;
+        bool away = nd_host_is_away(status) && status != ND_NO_INPUT;
+        if (status == ND_UNCERTAIN && call->status != ND_UNCERTAIN)
             call->status = ND_UNCERTAIN;
-        else if (stopping && call->status == ND_OK &&
-                 nd_host_is_away(result->status) &&
-                 result->status != ND_NO_INPUT)
+        else if (stopping && away && call->status == ND_OK)
             call->status = ND_CANCELLED;
-        if (call->status != ND_OK)
-            call->error = call->parts[i].error;
+        else
+            continue;
+        call->error = part->error;
     }
     finish(host, call);
 }
@@ -353,9 +354,10 @@ static void ask(struct nd_host_learner *learner, struct nd_host_call *call)
 /* ---- the thread ---- */
 
 /* Calls that wait, at most a batch and all by the same rules; waits for them
- * until a time. */
+ * until a time. over_r: there are none, and there will be none, since the host
+ * stops; told under the lock under which calls are put into the queue. */
 static size_t take_calls(struct nd_host *host, int64_t until_us,
-                         struct nd_host_call **calls)
+                         struct nd_host_call **calls, bool *over_r)
 {
     size_t count = 0;
     (void)pthread_mutex_lock(&host->queue_lock);
@@ -375,6 +377,7 @@ static size_t take_calls(struct nd_host *host, int64_t until_us,
         calls[count++] = call;
         call->begun = true;
     }
+    *over_r = count == 0 && atomic_load(&host->stopping);
     (void)pthread_mutex_unlock(&host->queue_lock);
     return count;
 }
@@ -426,11 +429,12 @@ void nd_host_run_learner(struct nd_host *host)
     for (;;) {
         int64_t until_us = nd_clock_monotonic_us() + IDLE_US;
         int64_t due_us = nd_host_spool_due(&learner);
-        size_t count =
-            take_calls(host, due_us < until_us ? due_us : until_us, calls);
+        bool over;
+        size_t count = take_calls(host, due_us < until_us ? due_us : until_us,
+                                  calls, &over);
         if (count > 0)
             process(&learner, calls, count);
-        else if (atomic_load(&host->stopping))
+        else if (over)
             break;
         else
             take_new_rules(&learner);

@@ -179,6 +179,30 @@ static void several_rules_learn_by_their_settings(void **state)
                      ND_NO_INPUT);
 }
 
+/* Of two rules the first one's answer is lost, and the second one's turn comes
+ * while the store is not tried: the caller hears of what counts. */
+static void what_may_have_happened_is_told_before_what_did_not(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_host_results results;
+    struct nd_error error = {""};
+    struct nd_host_sample sample = {.choice = {NULL, NULL}};
+    char url[sizeof fixture->url];
+    (void)snprintf(url, sizeof url, "faulty:forget@1+=lost-answer:%.200s",
+                   fixture->url);
+    memcpy(fixture->url, url, sizeof url);
+    fixture->options.rule_count = 2;
+    fixture->options.spool = NULL;
+    assert_int_equal(setenv("NEURALD_TEST_FAULTS", "1", 1), 0);
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    assert_int_equal(nd_host_forget(fixture->host, &sample, 1, 0,
+                                    fixture->arena, &error, &results),
+                     ND_UNCERTAIN);
+    assert_string_equal(error.text, "a fault: the answer was lost");
+    assert_int_equal(unsetenv("NEURALD_TEST_FAULTS"), 0);
+}
+
 static void a_role_that_it_has_not_is_refused(void **state)
 {
     struct host_fixture *fixture = *state;
@@ -425,6 +449,7 @@ int main(int argc, char **argv)
         HOST_TEST(one_message_is_relabelled_and_forgotten),
         HOST_TEST(labels_of_one_message_never_share_a_time),
         HOST_TEST(several_rules_learn_by_their_settings),
+        HOST_TEST(what_may_have_happened_is_told_before_what_did_not),
         HOST_TEST(a_role_that_it_has_not_is_refused),
         HOST_TEST(mistakes_of_the_configuration_fail),
         HOST_TEST(questions_are_answered_by_the_store),
