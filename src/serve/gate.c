@@ -164,6 +164,22 @@ static bool check_size(struct nd_request *request,
     return true;
 }
 
+/* A "dry_run=maybe" that counted as off would do what was not meant. */
+static bool check_switch(struct nd_request *request, const char *name,
+                         const char *value)
+{
+    static const char *const switches[] = {"autolearn", "dry_run", "force",
+                                           "header"};
+    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+        bool is_on;
+        if (strcmp(name, switches[i]) == 0 && !nd_switch_read(value, &is_on)) {
+            nd_answer_problem(request, 400, "parameter %s is 1 or 0", name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_parameters(struct nd_request *request)
 {
     for (size_t i = 0; i < request->parameter_count; i++) {
@@ -178,6 +194,9 @@ static bool check_parameters(struct nd_request *request)
             request->parameters[i].value) {
             nd_answer_problem(request, 400, "parameter %.60s is given twice",
                               name);
+            return false;
+        }
+        if (!check_switch(request, name, request->parameters[i].value)) {
             return false;
         }
     }

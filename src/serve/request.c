@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/units.h"
@@ -80,12 +81,30 @@ const char *nd_request_parameter(const struct nd_request *request,
     return NULL;
 }
 
+bool nd_switch_read(const char *value, bool *on_r)
+{
+    static const char *const on[] = {"", "1", "true", "yes"};
+    static const char *const off[] = {"0", "false", "no"};
+    for (size_t i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
+        if (strcasecmp(value, on[i]) == 0) {
+            *on_r = true;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
+        if (strcasecmp(value, off[i]) == 0) {
+            *on_r = false;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool nd_request_switch(const struct nd_request *request, const char *name)
 {
     const char *value = nd_request_parameter(request, name);
-    return value != NULL &&
-           (value[0] == '\0' || strcmp(value, "1") == 0 ||
-            strcmp(value, "true") == 0 || strcmp(value, "yes") == 0);
+    bool is_on = false;
+    return value != NULL && nd_switch_read(value, &is_on) && is_on;
 }
 
 bool nd_request_count(struct nd_request *request, const char *name,

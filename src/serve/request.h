@@ -56,7 +56,10 @@ const struct nd_service_settings *nd_request_settings(
 /* The value of a parameter of the query, NULL without it. */
 const char *nd_request_parameter(const struct nd_request *request,
                                  const char *name);
-/* Whether a switch is on: "1", "true", "yes" or nothing behind its name. */
+/* What a switch's value says: on for "1", "true", "yes" and "", off for "0",
+ * "false" and "no", in any case; false, and on_r untouched, for all else. */
+bool nd_switch_read(const char *value, bool *on_r);
+/* Whether a switch is on. The gate has seen to it that its value says so. */
 bool nd_request_switch(const struct nd_request *request, const char *name);
 /* A whole number from low to high; *value_r untouched without the parameter.
  * False where it is something else: the answer is then a problem. */

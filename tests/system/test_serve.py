@@ -285,6 +285,12 @@ def test_samples_are_relabelled_and_forgotten_in_bulk(neurald, daemon):
     assert change("relabel?class=ham&source=trap")["relabelled"] == 5
     assert neurald.ok("status", "--json").json["spam"] == 0
     assert change("forget?label=ham&dry_run=1")["forgotten"] == 10
+    assert change("forget?label=ham&dry_run=True")["dry_run"] is True
+    for value in ("2", "on", "maybe"):
+        answer = daemon.post(f"/v1/forget?label=ham&dry_run={value}",
+                             token=LEARN)
+        assert answer.code == 400 and "dry_run" in answer.json["detail"]
+    assert neurald.ok("status", "--json").json["ham"] == 10
     assert change("forget?label=ham&since=1")["forgotten"] == 10
     assert neurald.ok("status", "--json").json["ham"] == 0
 
