@@ -250,8 +250,11 @@ static void live_once(struct nd_milter *milter)
         milter->options.started(milter->options.context);
     }
     int pidfd = pidfd_open(process, 0);
-    bool ended = wait_for_either(milter, pidfd, process);
-    if (!ended) {
+    if (pidfd < 0) { /* nothing would tell of its end */
+        nd_log(ND_LOG_ERROR, "milter: the worker cannot be watched: %s",
+               strerror(errno));
+        (void)kill(process, SIGKILL);
+    } else if (!wait_for_either(milter, pidfd, process)) {
         end_worker(milter, pidfd, process);
     }
     set_process(milter, 0);
