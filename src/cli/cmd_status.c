@@ -53,6 +53,37 @@ static void print_samples(const struct nd_rule_facts *facts)
         (unsigned long long)(all > 0 ? facts->stats->payload_bytes / all : 0));
 }
 
+static void print_target(const struct nd_rule_facts *facts)
+{
+    if (facts->learn_mode[0] != '\0') {
+        printf("  target     %llu of each class (%s), at least %llu to train\n",
+               (unsigned long long)facts->target, facts->learn_mode,
+               (unsigned long long)facts->min_train);
+    }
+}
+
+/* What became of samples that are not there any more, or not as they came. */
+static void print_accounts(const struct nd_rule_facts *facts)
+{
+    const struct nd_store_stats *stats = facts->stats;
+    const struct {
+        const char *words;
+        uint64_t count;
+    } accounts[] = {
+        {"relabelled", stats->put_relabelled}, {"merged", stats->put_merged},
+        {"duplicate", stats->put_duplicate},   {"replaced", stats->replaced},
+        {"forgotten", stats->forgotten},       {"consumed", stats->consumed},
+    };
+    printf("  accounts   %llu stored", (unsigned long long)stats->put_stored);
+    for (size_t i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++) {
+        if (accounts[i].count > 0) {
+            printf(", %llu %s", (unsigned long long)accounts[i].count,
+                   accounts[i].words);
+        }
+    }
+    fputs("\n", stdout);
+}
+
 static void print_refused(const struct nd_rule_facts *facts)
 {
     const char *before = "  refused    ";
@@ -110,6 +141,40 @@ static void print_hosts(const struct nd_rule_facts *facts)
     }
 }
 
+/* Those of a training's figures that people ask for, as far as it has them: a
+ * network of rspamd's has fewer. */
+static void print_figures(const char *figures)
+{
+    static const struct {
+        const char *name, *format;
+    } shown[] = {
+        {"spam", "%.0f spam"},
+        {"ham", "%.0f ham"},
+        {"seconds", "%.1f s"},
+        {"other_layout", "%.0f without families of another version"},
+        {"held_spam", "judged on %.0f spam"},
+        {"held_ham", "%.0f ham"},
+        {"auc", "AUC %.5f"},
+        {"log_loss", "log-loss %.5f"},
+        {"live_log_loss", "live %.5f"},
+        {"recall", "recall %.4f"},
+        {"live_recall", "live %.4f"},
+        {"target_fpr", "at %g of the ham lost"},
+    };
+    json_t *object = json_loads(figures, 0, NULL);
+    const char *before = "             ";
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        const json_t *value = json_object_get(object, shown[i].name);
+        if (json_is_number(value)) {
+            fputs(before, stdout);
+            printf(shown[i].format, json_number_value(value));
+            before = ", ";
+        }
+    }
+    fputs(strcmp(before, ", ") == 0 ? "\n" : "", stdout);
+    json_decref(object);
+}
+
 static void print_journal(const struct nd_rule_facts *facts)
 {
     for (size_t i = 0; i < facts->journal_count; i++) {
@@ -118,6 +183,7 @@ static void print_journal(const struct nd_rule_facts *facts)
         print_date(entry->time_ms);
         printf(" by %s: %s", entry->holder, nd_decision_name(entry->decision));
         printf("%s%s\n", entry->reason[0] != '\0' ? ": " : "", entry->reason);
+        print_figures(entry->figures);
     }
 }
 
@@ -126,6 +192,8 @@ static void print_facts(const struct nd_rule_facts *facts)
     printf("rule %s, settings %s%s\n", facts->rule, facts->settings,
            !facts->configured ? " (not in the configuration)" : "");
     print_samples(facts);
+    print_target(facts);
+    print_accounts(facts);
     print_refused(facts);
     print_training(facts);
     print_model(facts);
@@ -167,12 +235,18 @@ static struct nd_rule_facts shown_facts(const struct nd_status_facts *facts)
     if (problem == NULL && facts->engine != NULL) {
         problem = nd_engine_model_note(facts->engine);
     }
+    struct nd_quota quota = {0};
+    if (facts->rule != NULL) {
+        quota = nd_rule_quota(facts->rule);
+    }
     return (struct nd_rule_facts){
         .rule = facts->scope.rule,
         .settings = facts->scope.settings,
         .configured = facts->rule != NULL,
         .stats = &facts->stats,
         .training = &facts->training,
+        .learn_mode = facts->rule != NULL ? nd_quota_name(quota.mode) : "",
+        .target = quota.limit,
         .min_train = facts->rule != NULL ? facts->rule->min_train : 0,
         .due = facts->due,
         .due_words = facts->due_words,
@@ -266,14 +340,16 @@ const struct nd_command nd_command_status = {
     .usage = "",
     .summary = "show samples, trainings, models and hosts of each rule",
     .about =
-        "Shows for each rule: samples by class and source, what was refused "
-        "and why, whether a training is due and what it waits for, who holds "
+        "Shows for each rule: samples by class and source, how many are aimed "
+        "at, what became of the others, what was refused and why, whether a "
+        "training is due and what it waits for, who holds "
         "the lease, the live generation here and on other hosts, and the last "
-        "trainings with their decisions. The store is only read.\n"
+        "trainings with their decisions and figures. The store is only read.\n"
         "JSON, an object a rule: store, rule, settings, configured, spam, ham, "
         "sources, refused, accounts (what became of all samples), "
-        "payload_bytes, registry_length, store_bytes, min_train, changes, "
-        "failures, last_training_ms, due, due_words, lease_holder, "
+        "payload_bytes, registry_length, store_bytes, learn_mode, target, "
+        "min_train, changes, failures, last_training_ms, due, due_words, "
+        "lease_holder, "
         "lease_since_ms, lease_until_ms, generation, pinned, published_ms, "
         "origin, model_bytes, problem, hosts, trainings.\n",
     .options = options,

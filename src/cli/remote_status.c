@@ -62,6 +62,8 @@ static void read_training(const json_t *rule, struct facts *facts)
     facts->training.changes = count_of(rule, "changes");
     facts->training.failures = (uint32_t)nd_remote_integer(rule, "failures");
     facts->training.last_ms = nd_remote_integer(rule, "last_training_ms");
+    facts->shown.learn_mode = nd_remote_text(rule, "learn_mode");
+    facts->shown.target = count_of(rule, "target");
     facts->shown.min_train = count_of(rule, "min_train");
     facts->shown.due = json_is_true(json_object_get(rule, "due"));
     facts->shown.due_words = nd_remote_text(rule, "due_words");

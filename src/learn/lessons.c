@@ -204,11 +204,7 @@ static enum nd_status put_with_repeats(struct nd_engine *engine,
                                        size_t count, struct nd_error *error,
                                        struct nd_put_result *results)
 {
-    const struct nd_quota quota = {.mode = engine->rule.learn_mode,
-                                   .limit = engine->rule.learn_mode ==
-                                                    ND_QUOTA_BALANCED
-                                                ? engine->rule.max_trains
-                                                : engine->rule.reservoir};
+    const struct nd_quota quota = nd_rule_quota(&engine->rule);
     enum nd_status status = ND_UNCERTAIN;
     int64_t end_us = nd_clock_monotonic_us() + PATIENCE_US;
     for (int attempt = 0; attempt < PUT_ATTEMPTS; attempt++) {

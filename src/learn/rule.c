@@ -68,3 +68,16 @@ void nd_rule_free(struct nd_rule *rule)
     free(rule->rspamd_redis);
     *rule = (struct nd_rule){0};
 }
+
+struct nd_quota nd_rule_quota(const struct nd_rule *rule)
+{
+    return (struct nd_quota){.mode = rule->learn_mode,
+                             .limit = rule->learn_mode == ND_QUOTA_BALANCED
+                                          ? rule->max_trains
+                                          : rule->reservoir};
+}
+
+const char *nd_quota_name(enum nd_quota_mode mode)
+{
+    return mode == ND_QUOTA_BALANCED ? "balanced" : "reservoir";
+}

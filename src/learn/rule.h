@@ -79,4 +79,9 @@ struct nd_rule {
 void nd_rule_init(struct nd_rule *rule_r);
 void nd_rule_free(struct nd_rule *rule);
 
+/* How many samples of a class are aimed at, and how. */
+struct nd_quota nd_rule_quota(const struct nd_rule *rule);
+/* "reservoir", "balanced". */
+const char *nd_quota_name(enum nd_quota_mode mode);
+
 #endif

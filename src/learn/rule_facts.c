@@ -76,6 +76,8 @@ static void write_training(const struct nd_rule_facts *facts,
                            struct nd_json *json)
 {
     const struct nd_lease *lease = facts->lease;
+    nd_json_text(json, "learn_mode", facts->learn_mode);
+    nd_json_unsigned(json, "target", facts->target);
     nd_json_unsigned(json, "min_train", facts->min_train);
     nd_json_unsigned(json, "changes", facts->training->changes);
     nd_json_unsigned(json, "failures", facts->training->failures);

@@ -18,6 +18,8 @@ struct nd_rule_facts {
     bool configured; /* else only the store knows it */
     const struct nd_store_stats *stats;
     const struct nd_training_state *training;
+    const char *learn_mode; /* "" where it is not configured */
+    uint64_t target;        /* samples of a class that are aimed at */
     uint64_t min_train;
     bool due;
     const char *due_words;
@@ -36,10 +38,10 @@ struct nd_rule_facts {
 void nd_host_reports_merge(struct nd_host_report *hosts, size_t *count);
 
 /* Members of an open object: rule, settings, configured, spam, ham, sources,
- * refused, accounts, payload_bytes, registry_length, store_bytes, min_train,
- * changes, failures, last_training_ms, due, due_words, lease_holder,
- * lease_since_ms, lease_until_ms, generation, pinned, published_ms, origin,
- * model_bytes, problem, hosts, trainings. */
+ * refused, accounts, payload_bytes, registry_length, store_bytes, learn_mode,
+ * target, min_train, changes, failures, last_training_ms, due, due_words,
+ * lease_holder, lease_since_ms, lease_until_ms, generation, pinned,
+ * published_ms, origin, model_bytes, problem, hosts, trainings. */
 void nd_rule_facts_json(const struct nd_rule_facts *facts,
                         struct nd_json *json);
 

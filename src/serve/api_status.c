@@ -63,6 +63,8 @@ static void write_rule(struct nd_request *request,
         hosts[i] = scope->hosts[i];
     }
     nd_host_reports_merge(hosts, &host_count);
+    const struct nd_service_rule *rule =
+        nd_request_rule(request, scope->rule, scope->settings);
     struct nd_rule_facts facts = {
         .rule = scope->rule,
         .settings = scope->settings,
@@ -75,8 +77,9 @@ static void write_rule(struct nd_request *request,
         .pointer = scope->pointer,
         .live = find_live(scope),
         .problem = scope->model_problem,
-        .min_train =
-            nd_request_min_train(request, scope->rule, scope->settings),
+        .learn_mode = rule != NULL ? nd_quota_name(rule->quota.mode) : "",
+        .target = rule != NULL ? rule->quota.limit : 0,
+        .min_train = rule != NULL ? rule->min_train : 0,
         .hosts = hosts,
         .host_count = host_count,
         .journal = scope->journal,

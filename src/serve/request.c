@@ -177,17 +177,18 @@ struct nd_host_mail nd_request_mail(const struct nd_request *request,
                                  .scan = input->scan};
 }
 
-uint64_t nd_request_min_train(const struct nd_request *request,
-                              const char *rule, const char *settings)
+const struct nd_service_rule *nd_request_rule(const struct nd_request *request,
+                                              const char *rule,
+                                              const char *settings)
 {
     const struct nd_service_settings *own = nd_request_settings(request);
     for (size_t i = 0; i < own->rule_count; i++) {
         if (strcmp(own->shown[i].name, rule) == 0 &&
             strcmp(own->shown[i].settings, settings) == 0) {
-            return own->shown[i].min_train;
+            return &own->shown[i];
         }
     }
-    return 0;
+    return NULL;
 }
 
 static bool is_meant(const char *wanted, const char *name)

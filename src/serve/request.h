@@ -80,9 +80,10 @@ struct nd_host_choice nd_request_choice(const struct nd_request *request,
 struct nd_host_mail nd_request_mail(const struct nd_request *request,
                                     const struct nd_scored_input *input);
 
-/* The key min_train of a rule; 0 where the configuration lacks the rule. */
-uint64_t nd_request_min_train(const struct nd_request *request,
-                              const char *rule, const char *settings);
+/* What is shown of a rule; NULL where the configuration lacks it. */
+const struct nd_service_rule *nd_request_rule(const struct nd_request *request,
+                                              const char *rule,
+                                              const char *settings);
 
 /* The first rule of the host's status that choice means; NULL without one. */
 const struct nd_host_scope_status *nd_request_scope(

@@ -62,6 +62,7 @@ static struct nd_held_settings *make_held(
         struct nd_service_rule *shown = &held->settings.shown[i];
         memcpy(shown->name, rule->name, sizeof(shown->name));
         memcpy(shown->settings, rule->settings, sizeof(shown->settings));
+        shown->quota = nd_rule_quota(rule);
         shown->min_train = rule->min_train;
     }
     atomic_init(&held->references, 1);

@@ -17,6 +17,7 @@
 /* What of a rule's configuration is shown. */
 struct nd_service_rule {
     char name[ND_NAME_BYTES], settings[ND_NAME_BYTES];
+    struct nd_quota quota;
     uint64_t min_train;
 };
 

@@ -284,12 +284,27 @@ def test_two_trainers_do_not_train_at_once(neurald, corpus, configured):
     assert first.wait(10) == 75
 
 
-def test_status_shows_everything_in_words(trained):
+def test_status_shows_everything_in_words(trained, corpus):
+    trained.ok("forget", corpus / "spam/spam-0001.eml")
+    trained.run("learn", "--ham", corpus / "spam/spam-0002.eml", "--source",
+                "autolearn")
     out = trained.ok("status").text
-    for words in ("rule default, settings default", "80 spam (user 80)",
+    for words in ("rule default, settings default", "79 spam (user 79)",
                   "80 ham (user 80)", "lease      free", "generation",
-                  "promoted", "not due"):
+                  "promoted", "not due",
+                  "target     20000 of each class (reservoir), at least 20",
+                  "accounts   160 stored, 1 forgotten",
+                  "refused    lower_rank 1", "80 spam, 80 ham, ",
+                  "judged on 16 spam, 16 ham, AUC 1.00000, log-loss 0.0"):
         assert words in out, words
+
+
+def test_status_shows_the_target_of_balanced(neurald, configured, mail):
+    path = configured('rule default { learn_mode = balanced\n'
+                      ' max_trains = 70 }\n')
+    neurald.ok("learn", "--config", path, "--spam", mail())
+    assert "target     70 of each class (balanced)" in \
+        neurald.ok("status", "--config", path).text
 
 
 def test_several_rules_learn_from_one_reading(neurald, mail, configured):
