@@ -5,8 +5,10 @@
  */
 #include "base/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,11 +49,34 @@ enum nd_status nd_file_read(const char *path, size_t most_bytes,
     return status;
 }
 
-/* Makes path, which is not there yet. */
-static enum nd_status write_new(const char *path, const void *data,
-                                size_t length, struct nd_error *error)
+const char *nd_file_packing(const void *data, size_t length)
 {
-    FILE *file = fopen(path, "wxe");
+    static const struct {
+        const char *name;
+        size_t length;
+        char magic[6];
+    } kinds[] = {
+        {"gzip", 3, "\x1f\x8b\x08"},     {"bzip2", 3, "BZh"},
+        {"xz", 6, "\xfd\x37zXZ"},        {"zip", 4, "PK\3\4"},
+        {"zstd", 4, "\x28\xb5\x2f\xfd"},
+    };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (length >= kinds[i].length &&
+            memcmp(data, kinds[i].magic, kinds[i].length) == 0)
+            return kinds[i].name;
+    return NULL;
+}
+
+/* Makes beside, which is not there yet, for path. */
+static enum nd_status write_new(const char *beside, const char *path,
+                                const void *data, size_t length,
+                                struct nd_error *error)
+{
+    FILE *file = fopen(beside, "wxe");
+    if (file == NULL && (errno == ENOENT || errno == ENOTDIR)) {
+        (void)nd_fail_errno(error, "cannot create %s", path);
+        return ND_OUTPUT;
+    }
     if (file == NULL)
         return nd_fail_errno(error, "cannot create %s", path);
     bool written = fwrite(data, 1, length, file) == length &&
@@ -60,17 +85,15 @@ static enum nd_status write_new(const char *path, const void *data,
     if (written)
         return ND_OK;
     enum nd_status status = nd_fail_errno(error, "cannot write %s", path);
-    unlink(path);
+    unlink(beside);
     return status;
 }
 
 /* A device or a pipe cannot be replaced, and must not be: /dev/stdout would be
  * gone for everyone. */
-static bool is_special(const char *path)
+static bool is_special(const struct stat *facts)
 {
-    struct stat facts;
-    return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode) &&
-           !S_ISDIR(facts.st_mode);
+    return !S_ISREG(facts->st_mode) && !S_ISDIR(facts->st_mode);
 }
 
 static enum nd_status write_through(const char *path, const void *data,
@@ -87,10 +110,15 @@ static enum nd_status write_through(const char *path, const void *data,
 enum nd_status nd_file_replace(const char *path, const void *data,
                                size_t length, struct nd_error *error)
 {
-    if (is_special(path))
+    struct stat facts;
+    bool exists = stat(path, &facts) == 0;
+    if (path[0] == '\0' || (exists && S_ISDIR(facts.st_mode)))
+        return nd_fail(error, ND_OUTPUT, "'%s' is no name of a file to write",
+                       path);
+    if (exists && is_special(&facts))
         return write_through(path, data, length, error);
     char *beside = nd_sprintf("%s.%ld.part", path, (long)getpid());
-    enum nd_status status = write_new(beside, data, length, error);
+    enum nd_status status = write_new(beside, path, data, length, error);
     if (status == ND_OK && rename(beside, path) != 0) {
         status = nd_fail_errno(error, "cannot write %s", path);
         unlink(beside);

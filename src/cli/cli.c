@@ -246,6 +246,8 @@ int nd_cli_main(int argc, char **argv)
 
     /* A reader that goes away is an error of a write, not the end. */
     signal(SIGPIPE, SIG_IGN);
+    /* So is a limit on the size of files, and what was begun is removed. */
+    signal(SIGXFSZ, SIG_IGN);
     enum nd_status status =
         nd_arguments_parse(&line, argc, argv, &cli.error, &arguments);
     if (status == ND_OK) {

@@ -21,7 +21,7 @@
 static const struct nd_option options[] = {
     {"model", ND_OPTION_VALUE, "FILE", "eval: the network, a plain KANN file"},
     {"vectors", ND_OPTION_VALUE, "FILE",
-     "lines of LABEL NUMBER NUMBER ...; a label above 0 is spam"},
+     "lines of LABEL NUMBER NUMBER ...; 1 is spam, 0 or -1 ham"},
     {"out", ND_OPTION_VALUE, "FILE", "train: where the KANN file goes"},
     {"seed", ND_OPTION_VALUE, "N", "train: of weights and order (1)"},
     {"force", ND_OPTION_FLAG, NULL,

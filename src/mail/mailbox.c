@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #define BLOCK_BYTES 65536
@@ -50,23 +51,6 @@ static void fill(struct nd_mailbox *mailbox, size_t wanted)
     }
 }
 
-/* Whether no more than a program to unpack can make mail of these bytes. */
-static bool is_compressed(const uint8_t *data, size_t length)
-{
-    static const struct {
-        uint8_t length;
-        char magic[6];
-    } kinds[] = {
-        {3, "\x1f\x8b\x08"},     {3, "BZh"},    {6, "\xfd\x37zXZ"},
-        {4, "\x28\xb5\x2f\xfd"}, {4, "PK\3\4"},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (length >= kinds[i].length &&
-            memcmp(data, kinds[i].magic, kinds[i].length) == 0)
-            return true;
-    return false;
-}
-
 void nd_mailbox_begin(struct nd_mailbox *mailbox, int file)
 {
     uint8_t *block = mailbox->block;
@@ -75,7 +59,7 @@ void nd_mailbox_begin(struct nd_mailbox *mailbox, int file)
     *mailbox = (struct nd_mailbox){.file = file, .block = block};
     fill(mailbox, FROM_BYTES);
     mailbox->is_mbox = mailbox->length >= 5 && memcmp(block, "From ", 5) == 0;
-    mailbox->is_compressed = is_compressed(block, mailbox->length);
+    mailbox->is_compressed = nd_file_packing(block, mailbox->length) != NULL;
 }
 
 bool nd_mailbox_more(struct nd_mailbox *mailbox)

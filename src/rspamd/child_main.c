@@ -67,9 +67,15 @@ static enum nd_status answer(struct worker *worker,
     struct nd_child_judged judged = {.seed = worker->settings.seed,
                                      .count = worker->settings.count,
                                      .log_odds = training->held_scores};
-    nd_child_write_judged(&judged, &worker->end.outgoing);
-    nd_rspamd_write_model(training->kann, training->thresholds,
-                          &worker->end.outgoing);
+    struct nd_buffer *outgoing = &worker->end.outgoing;
+    nd_rspamd_write_model(training->kann, training->thresholds, outgoing);
+    if (outgoing->length > ND_FRAME_MAX_MODEL + ND_FRAME_HEADER_BYTES)
+        return nd_fail(error, ND_LIMIT,
+                       "a network of %u inputs has more than %u bytes",
+                       worker->settings.width, ND_FRAME_MAX_MODEL);
+    nd_buffer_clear(outgoing);
+    nd_child_write_judged(&judged, outgoing);
+    nd_rspamd_write_model(training->kann, training->thresholds, outgoing);
     return nd_child_end_send(&worker->end, error);
 }
 

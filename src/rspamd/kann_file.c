@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "rspamd/kann_graph.h"
 
@@ -118,6 +119,12 @@ static enum nd_status read_graph(struct nd_reader *reader, struct nd_kann *kann,
 {
     const uint8_t *head = nd_reader_bytes(reader, sizeof(magic));
     uint32_t count = nd_reader_u32(reader);
+    const char *packing = nd_file_packing(reader->data, reader->length);
+    if (packing != NULL)
+        return nd_fail(error, ND_DATA,
+                       "this is packed by %s, and no plain KANN file; unpack "
+                       "it first",
+                       packing);
     if (head == NULL || memcmp(head, magic, sizeof(magic)) != 0)
         return nd_fail(error, ND_DATA, "this is no KANN file");
     if (reader->failed)

@@ -116,6 +116,64 @@ struct lines {
     struct nd_error *error;
 };
 
+#define SHOWN_BYTES 20
+
+/* The word at text, cut and made printable. */
+static void show_word(const char *text, const char *end,
+                      char word_r[SHOWN_BYTES + 1])
+{
+    size_t length = 0;
+    for (; length < SHOWN_BYTES && text < end && *text != ' '; text++)
+        word_r[length++] = *text > ' ' && *text <= '~' ? *text : '?';
+    word_r[length] = '\0';
+}
+
+/* Where the numbers of a line end to be such: how many came before, and what
+ * is there. */
+static const char *find_fault(const char *text, const char *end,
+                              size_t *numbers_r)
+{
+    float value;
+    size_t numbers = 0;
+    while (text < end && numbers <= ND_VECTORS_MAX_WIDTH) {
+        const char *stop = read_number(text, end, &value);
+        if (stop == NULL || (stop < end && *stop != ' '))
+            break;
+        text = stop == end ? end : stop + 1;
+        numbers++;
+    }
+    *numbers_r = numbers;
+    return text;
+}
+
+/* What keeps a line from being read, in words. */
+static enum nd_status explain_line(const char *text, size_t length,
+                                   struct nd_error *why)
+{
+    char word[SHOWN_BYTES + 1];
+    size_t numbers;
+    const char *packing = nd_file_packing(text, length);
+    const char *end = text + length, *fault = find_fault(text, end, &numbers);
+    if (packing != NULL)
+        return nd_fail(why, ND_DATA, "it is packed by %s; unpack it first",
+                       packing);
+    if (numbers > ND_VECTORS_MAX_WIDTH)
+        return nd_fail(why, ND_DATA, "it has more than %u numbers",
+                       ND_VECTORS_MAX_WIDTH);
+    if (fault == end)
+        return nd_fail(why, ND_DATA, "it has a label, and no number");
+    show_word(fault, end, word);
+    if (numbers == 0)
+        return nd_fail(why, ND_DATA,
+                       "it begins with '%s', where a label is expected, one "
+                       "blank behind it",
+                       word);
+    return nd_fail(why, ND_DATA,
+                   "its number %zu is '%s', where a finite number is expected, "
+                   "one blank before it",
+                   numbers, word);
+}
+
 static enum nd_status add_line(struct nd_vectors *vectors, struct lines *lines,
                                const char *text, size_t length)
 {
@@ -126,13 +184,17 @@ static enum nd_status add_line(struct nd_vectors *vectors, struct lines *lines,
         return ND_OK;
     uint32_t count = nd_vectors_parse_numbers(
         text, length, ' ', ND_VECTORS_MAX_WIDTH + 1, lines->numbers);
+    float label = lines->numbers[0];
+    enum nd_status status = ND_DATA;
     if (count < 2)
-        return nd_fail(lines->error, ND_DATA,
-                       "%s:%zu: this is no label with up to %u numbers behind "
-                       "it, parted by single blanks",
-                       lines->name, lines->line, ND_VECTORS_MAX_WIDTH);
-    enum nd_status status = nd_vectors_add(
-        vectors, lines->numbers + 1, count - 1, lines->numbers[0] > 0, &why);
+        status = explain_line(text, length, &why);
+    else if (label != 1 && label != 0 && label != -1)
+        (void)nd_fail(&why, ND_DATA,
+                      "the label is %g; 1 is spam, 0 or -1 is ham",
+                      (double)label);
+    else
+        status = nd_vectors_add(vectors, lines->numbers + 1, count - 1,
+                                label > 0, &why);
     if (status != ND_OK)
         return nd_fail(lines->error, status, "%s:%zu: %s", lines->name,
                        lines->line, why.text);

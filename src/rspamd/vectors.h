@@ -45,9 +45,9 @@ uint32_t nd_vectors_parse_numbers(const char *text, size_t length,
                                   char separator, uint32_t count,
                                   float *values_r);
 
-/* Appends the lines "LABEL NUMBER NUMBER ..." of text; a label above 0 is spam;
- * empty lines are passed over. text[length] must be NUL. ND_DATA names name and
- * line. */
+/* Appends the lines "LABEL NUMBER NUMBER ..." of text; the label 1 is spam, 0
+ * and -1 are ham; empty lines are passed over. text[length] must be NUL.
+ * ND_DATA says name and line, and what is wrong there. */
 enum nd_status nd_vectors_parse(struct nd_vectors *vectors, const char *name,
                                 const char *text, size_t length,
                                 struct nd_error *error) ND_MUST_CHECK;

@@ -3,6 +3,8 @@
 what train writes is in test_rspamd.py."""
 import random
 import re
+import resource
+import struct
 import subprocess
 
 import pytest
@@ -106,3 +108,84 @@ def test_what_cannot_be_used_is_named(neurald, vectors, tmp_path):
     assert not (tmp_path / "none").exists()
     neurald.fails(66, "rspamd", "train", "--vectors", "/nonexistent", "--out",
                   tmp_path / "none", words="/nonexistent")
+
+
+def lines_of(count, width=10):
+    chance = random.Random(2)
+    return [f"{i % 2} " + " ".join(f"{chance.random() + i % 2:.3f}"
+                                   for _ in range(width)) for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "vectors"
+    path.write_text("\n".join(lines_of(100)) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("line, status, words", [
+    (None, 1, "holds no vector"),
+    ("1 nan" + " 1" * 9, 65, ["bad:101", "'nan'"]),
+    ("1 -inf" + " 1" * 9, 65, ["bad:101", "'-inf'"]),
+    ("2" + " 1" * 10, 65, ["bad:101", "the label is 2", "1 is spam"]),
+    ("1" + " 1" * 9, 65, ["bad:101", "9 numbers", "10"]),
+    ("1" + " 0.5" * 25_000_000, 65, ["bad:101", "65536 numbers"]),
+], ids=["empty", "nan", "inf", "label", "length", "100 MB"])
+def test_bad_vectors_are_named_and_the_old_network_stays(neurald, tmp_path,
+                                                         line, status, words):
+    bad, out = tmp_path / "bad", tmp_path / "out"
+    bad.write_text("" if line is None else
+                   "\n".join([*lines_of(100), line]) + "\n")
+    out.write_bytes(b"the one before")
+    neurald.fails(status, "rspamd", "train", "--vectors", bad, "--out", out,
+                  words=words)
+    assert out.read_bytes() == b"the one before"
+    assert sorted(path.name for path in tmp_path.iterdir()
+                  if path.is_file()) == ["bad", "out"]
+
+
+def test_packed_files_are_named_as_such(neurald, small, tmp_path):
+    model, vectors = tmp_path / "model.zst", tmp_path / "vectors.gz"
+    model.write_bytes((DATA / "rspamd-3.4-model.kann.zst").read_bytes())
+    subprocess.run(["gzip", "-c", small], check=True,
+                   stdout=vectors.open("wb"))
+    neurald.fails(65, "rspamd", "eval", "--model", model, "--vectors", small,
+                  words=["model.zst", "packed by zstd", "unpack it"])
+    neurald.fails(65, "rspamd", "train", "--vectors", vectors, "--out",
+                  tmp_path / "out", words=["vectors.gz:1", "packed by gzip"])
+
+
+@pytest.mark.parametrize("dimensions", [(1, 0x7fffffff), (0xffffffff,),
+                                        (65536, 65536)])
+def test_a_network_of_absurd_size_takes_no_memory(neurald, small, tmp_path,
+                                                  dimensions):
+    model = tmp_path / "model"
+    leaf = struct.pack("<iIBIB", 0, 0, 1, 0, len(dimensions)) + b"".join(
+        struct.pack("<I", size) for size in dimensions)
+    model.write_bytes(b"KAN\1" + struct.pack("<i", 1) + leaf)
+    neurald.fails(65, "rspamd", "eval", "--model", model, "--vectors", small,
+                  words="model: ", preexec_fn=lambda: resource.setrlimit(
+                      resource.RLIMIT_DATA, (256 << 20, 256 << 20)))
+
+
+@pytest.mark.parametrize("out, status", [("none/out", 73), (".", 73), ("", 73),
+                                         ("/dev/full", 74)])
+def test_where_nothing_can_be_written_it_is_said(neurald, small, tmp_path, out,
+                                                 status):
+    (tmp_path / "x").mkdir()
+    place = out if out.startswith("/") or not out else tmp_path / "x" / out
+    neurald.fails(status, "rspamd", "train", "--vectors", small, "--out", place,
+                  words=str(place))
+    assert not list((tmp_path / "x").iterdir())
+
+
+def test_a_limit_on_the_size_of_files_leaves_the_old_network(neurald, small,
+                                                             tmp_path):
+    out = tmp_path / "out"
+    out.write_bytes(b"the one before")
+    neurald.fails(74, "rspamd", "train", "--vectors", small, "--out", out,
+                  words="File too large", preexec_fn=lambda: resource.setrlimit(
+                      resource.RLIMIT_FSIZE, (4096, 4096)))
+    assert out.read_bytes() == b"the one before"
+    assert [path.name for path in tmp_path.iterdir()
+            if path.is_file()] == ["out"]

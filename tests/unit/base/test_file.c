@@ -78,11 +78,12 @@ static void a_failure_leaves_the_folder_as_it_was(void **state)
 {
     (void)state;
     assert_int_equal(mkdir(in_folder("taken"), 0700), 0);
-    assert_int_not_equal(nd_file_replace(in_folder("taken"), "x", 1, &error),
-                         ND_OK);
+    assert_int_equal(nd_file_replace(in_folder("taken"), "x", 1, &error),
+                     ND_OUTPUT);
+    assert_int_equal(nd_file_replace("", "x", 1, &error), ND_OUTPUT);
     assert_int_equal(rmdir(in_folder("taken")), 0);
     assert_int_equal(nd_file_replace(in_folder("no/file"), "x", 1, &error),
-                     ND_NO_INPUT);
+                     ND_OUTPUT);
 }
 
 /* Of a device of the test's own: who is root would lose the machine's. */

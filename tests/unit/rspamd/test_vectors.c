@@ -53,6 +53,29 @@ static void what_is_no_vector_is_refused_with_its_line(void **state)
     refused("spam 1\n", "file:1:");
 }
 
+static void what_is_wrong_is_said(void **state)
+{
+    refused("1 2 3\n1 2 nan\n", "number 2 is 'nan'");
+    refused("1 1e99\n", "number 1 is '1e99'");
+    refused("1  2\n", "number 1 is ''");
+    refused("1\t2\n", "begins with '1?2'");
+    refused("1 \033[2J\n", "number 1 is '?[2J'");
+    refused("1 1:0.5\n", "number 1 is '1:0.5'");
+    refused("spam 1\n", "begins with 'spam'");
+    refused("0\n", "no number");
+    refused("2 1\n", "the label is 2");
+    refused("0.5 1\n", "the label is 0.5");
+    refused("1 1\n-2 1\n", "file:2: the label is -2");
+    refused("\x28\xb5\x2f\xfd 1 2\n", "packed by zstd");
+    refused("\x1f\x8b\x08 1 2\n", "packed by gzip");
+    size_t length = 2 * ((size_t)ND_VECTORS_MAX_WIDTH + 2);
+    char *text = nd_calloc(length + 1, 1);
+    for (size_t i = 0; i < length; i += 2)
+        memcpy(text + i, "1 ", 2);
+    refused(text, "more than 65536 numbers");
+    free(text);
+}
+
 static void numbers_joined_by_semicolons(void **state)
 {
     float numbers[4];
@@ -97,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_labels_and_numbers),
         cmocka_unit_test(what_is_no_vector_is_refused_with_its_line),
+        cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(numbers_joined_by_semicolons),
         cmocka_unit_test(vectors_that_cannot_be_added),
         cmocka_unit_test(files_that_are_not_there_or_empty),
