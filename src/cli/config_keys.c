@@ -95,7 +95,8 @@ static const struct nd_key_info serve_keys[] = {
         "Threads that serve connections. 0: as many as there are processors, "
         "at least 4."),
     KEY("connections", COUNT, "4096", 16, 1000000, SERVE(connections),
-        "Connections at once, for each address."),
+        "Connections at once, for each address; fewer where the system allows "
+        "fewer open files."),
     KEY("max_body", SIZE, "64MiB", KIB, GIB, SERVE(max_body),
         "Bytes of a request's body; more is answered with 413. Of a message "
         "max_message bytes are kept, the rest is counted."),
@@ -108,7 +109,9 @@ static const struct nd_key_info serve_keys[] = {
         "Requests a second of one client's address; more are answered with "
         "429. 0: no limit."),
     {"log", ND_KEY_CHOICE, "stderr", 0, 0, SERVE(log), 0,
-     "stderr journal syslog", "Where the log goes."},
+     "stderr journal syslog",
+     "Where the log goes. Nothing waits for it: lines that nobody takes are "
+     "lost, and a later one says how many."},
     {"log_level", ND_KEY_CHOICE, "info", 0, 0, SERVE(log_level), 0,
      "error warning info debug", "The least weighty lines that are logged."},
     KEY("log_scores", SWITCH, "false", 0, 0, SERVE(log_scores),

@@ -208,8 +208,13 @@ void nd_gate_check(struct nd_request *request,
 {
     bool fine = true;
     if (head->content_length != NULL &&
-        !read_length(head->content_length, &request->body_bytes)) {
-        nd_answer_problem(request, 400, "the Content-Length is no number");
+        (head->length_count > 1 ||
+         !read_length(head->content_length, &request->body_bytes))) {
+        nd_answer_problem(request, 400, "%s",
+                          head->length_count > 1
+                              ? "the Content-Length is given twice"
+                              : "the Content-Length is no number");
+        request->body_bytes = UINT64_MAX; /* wherever it may end */
         fine = false;
     }
     if (head->transfer_encoding != NULL) {

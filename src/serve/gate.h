@@ -12,8 +12,9 @@ struct nd_request_head {
     const char *method, *path;
     const char *content_type, *content_length, *transfer_encoding;
     const char *authorization;
-    bool near;       /* this machine */
-    uint64_t client; /* its address hashed */
+    size_t length_count; /* of the header Content-Length */
+    bool near;           /* this machine */
+    uint64_t client;     /* its address hashed */
 };
 
 /* Finds the route and checks access, rate, body and parameters; request has

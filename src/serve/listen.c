@@ -249,15 +249,21 @@ enum nd_status nd_listeners_inherit(struct nd_listener *listeners_r,
     return ND_OK;
 }
 
-void nd_listener_close(struct nd_listener *listener)
+void nd_listener_hide(struct nd_listener *listener)
 {
-    if (listener->socket >= 0) {
-        close(listener->socket);
-    }
     if (listener->path != NULL) {
         (void)unlink(listener->path);
     }
     free(listener->path);
+    listener->path = NULL;
+}
+
+void nd_listener_close(struct nd_listener *listener)
+{
+    nd_listener_hide(listener);
+    if (listener->socket >= 0) {
+        close(listener->socket);
+    }
     free(listener->address);
     *listener = (struct nd_listener){.socket = -1};
 }

@@ -34,6 +34,10 @@ enum nd_status nd_listeners_inherit(struct nd_listener *listeners_r,
                                     size_t room, struct nd_error *error,
                                     size_t *count_r) ND_MUST_CHECK;
 
+/* Removes a unix socket's name while it still listens, so that a daemon that
+ * starts while this one stops keeps the name that it has made. */
+void nd_listener_hide(struct nd_listener *listener);
+
 /* Removes a unix socket's name and frees; the socket itself is closed unless
  * it was given away (-1). */
 void nd_listener_close(struct nd_listener *listener);

@@ -48,6 +48,10 @@ enum nd_status nd_milter_listen(const char *address, mode_t mode,
                                 struct nd_error *error,
                                 int *listener_r) ND_MUST_CHECK;
 
+/* Removes the socket file of an address that was listened on, if it has one;
+ * before the listener is closed, as of nd_listener_hide. */
+void nd_milter_hide(const char *address);
+
 /* Whether nd_milter_listen takes an address, without opening it. ND_USAGE. */
 enum nd_status nd_milter_address_check(const char *address,
                                        struct nd_error *error) ND_MUST_CHECK;

@@ -202,3 +202,11 @@ enum nd_status nd_milter_listen(const char *address, mode_t mode,
     free(port);
     return status;
 }
+
+void nd_milter_hide(const char *address)
+{
+    const char *path = NULL;
+    if (family_of(address, &path) == AF_UNIX) {
+        (void)unlink(path);
+    }
+}

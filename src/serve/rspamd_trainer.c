@@ -184,9 +184,9 @@ void nd_rspamd_trainer_stop(struct nd_rspamd_trainer **trainer)
     old->stopping = true;
     (void)pthread_cond_signal(&old->wake);
     (void)pthread_mutex_unlock(&old->lock);
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += JOIN_SECONDS;
-    if (pthread_timedjoin_np(old->thread, NULL, &until) == 0) {
+    if (pthread_clockjoin_np(old->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
         destroy(old);
     } else {
         nd_log(ND_LOG_WARNING, "a look at rspamd's Redis hangs, and is left");

@@ -22,6 +22,7 @@
 #include "learn/spare.h"
 #include "serve/http.h"
 #include "serve/listen.h"
+#include "serve/milter.h"
 #include "serve/privileges.h"
 #include "serve/serve_log.h"
 
@@ -41,6 +42,7 @@ struct daemon {
     struct nd_service *service;
     struct nd_http *http;
     int milter_listener;                /* -1: none, or given away */
+    char *milter_address;               /* that was listened on, or NULL */
     struct nd_mail_server *mail_server; /* NULL: there is no milter */
     struct nd_rspamd_trainer *rspamd;   /* NULL: no rule of that kind */
     int64_t watchdog_us;                /* 0: systemd wants no sign of life */
@@ -99,23 +101,33 @@ static unsigned thread_count(const struct nd_serve_settings *settings)
     return processors > 4 ? (unsigned)processors : 4;
 }
 
-/* As many open files as the connections need, if the system lets us. */
-static void raise_file_limit(uint32_t connections)
+/* Raises the limit of open files to what the connections of all addresses need,
+ * if the system lets us. Answers how many connections an address may have: all
+ * that are configured, or so many that store, trainer and log find files left,
+ * since without any the server would ask for one again and again. */
+static uint32_t fit_connections(uint32_t connections, size_t addresses)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)connections + SPARE_FILES;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
-        return;
+    rlim_t wanted = (rlim_t)connections * addresses + SPARE_FILES;
+    if (addresses == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur >= wanted) {
+        return connections;
     }
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < wanted) {
-        nd_log(ND_LOG_WARNING,
-               "only %llu open files are allowed, %llu are wanted for %u "
-               "connections",
-               (unsigned long long)limit.rlim_cur, (unsigned long long)wanted,
-               connections);
+    if (limit.rlim_cur >= wanted) {
+        return connections;
     }
+    rlim_t spare =
+        limit.rlim_cur / 2 < SPARE_FILES ? limit.rlim_cur / 2 : SPARE_FILES;
+    uint32_t fitting = (uint32_t)((limit.rlim_cur - spare) / addresses);
+    fitting = fitting > 0 ? fitting : 1;
+    nd_log(ND_LOG_WARNING,
+           "only %llu open files are allowed, %llu are wanted for %u "
+           "connections: %u at once for each address",
+           (unsigned long long)limit.rlim_cur, (unsigned long long)wanted,
+           connections, fitting);
+    return fitting;
 }
 
 static enum nd_status start_http(struct daemon *daemon, struct nd_error *error)
@@ -127,7 +139,8 @@ static enum nd_status start_http(struct daemon *daemon, struct nd_error *error)
         .sockets = sockets,
         .socket_count = daemon->listener_count,
         .threads = thread_count(settings),
-        .connections = settings->connections,
+        .connections =
+            fit_connections(settings->connections, daemon->listener_count),
         .request_ms = settings->request_time_ms,
         .idle_ms = settings->idle_time_ms,
     };
@@ -179,12 +192,13 @@ static enum nd_status start_rspamd(struct daemon *daemon,
 static enum nd_status start(struct daemon *daemon, struct nd_error *error)
 {
     struct nd_serve_plan *plan = daemon->plan;
-    block_signals(daemon);
-    raise_file_limit(plan->settings->connections);
     enum nd_status status = open_listeners(daemon, error);
     if (status == ND_OK) {
         status = nd_mail_server_listen(&plan->milter, error,
                                        &daemon->milter_listener);
+        daemon->milter_address = daemon->milter_listener >= 0
+                                     ? nd_strdup(plan->milter.address)
+                                     : NULL;
     }
     if (status == ND_OK) {
         status = nd_privileges_drop(plan->settings->user, error);
@@ -211,8 +225,22 @@ static enum nd_status start(struct daemon *daemon, struct nd_error *error)
     return status == ND_OK ? start_rspamd(daemon, plan, error) : status;
 }
 
+/* Names first: a daemon that starts meanwhile makes them anew. */
+static void hide_sockets(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->listener_count; i++) {
+        nd_listener_hide(&daemon->listeners[i]);
+    }
+    if (daemon->milter_address != NULL) {
+        nd_milter_hide(daemon->milter_address);
+    }
+    free(daemon->milter_address);
+    daemon->milter_address = NULL;
+}
+
 static void stop(struct daemon *daemon)
 {
+    hide_sockets(daemon);
     if (daemon->milter_listener >= 0) {
         (void)close(daemon->milter_listener);
     }
@@ -317,6 +345,7 @@ enum nd_status nd_serve(struct nd_serve_plan *plan, nd_serve_reload *again,
                             .context = context,
                             .milter_listener = -1};
     uint64_t watchdog_us = 0;
+    block_signals(&daemon);
     nd_serve_log_open(plan->settings);
     nd_spare_allow();
     enum nd_status status = start(&daemon, error);

@@ -7,7 +7,8 @@
 
 struct nd_serve_settings;
 
-/* Sends the log where the settings say, from their level on. */
+/* Sends the log where the settings say, from their level on. No line is waited
+ * for: those that nobody takes are counted and lost. */
 void nd_serve_log_open(const struct nd_serve_settings *settings);
 /* Back to standard error. */
 void nd_serve_log_close(void);

@@ -56,7 +56,7 @@ class Daemon:
     where the configuration says where to listen."""
 
     def __init__(self, neurald, folder, *arguments, tokens=(LEARN, ADMIN),
-                 before=(), port=None, **options):
+                 before=(), port=None, output=None, **options):
         self.port = port or free_port()
         self.socket = folder / "http"
         self.log = folder / "serve.log"
@@ -72,8 +72,9 @@ class Daemon:
             self.tokens.chmod(0o600)
             self.arguments += ["--token-file", self.tokens]
         self.output = open(self.log, "ab")
-        self.process = neurald.start(*self.arguments, stderr=self.output,
-                                     stdout=self.output, **options)
+        output = self.output if output is None else output
+        self.process = neurald.start(*self.arguments, stderr=output,
+                                     stdout=output, **options)
 
     def __enter__(self):
         self.wait_until(lambda: self.is_alive())

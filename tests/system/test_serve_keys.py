@@ -53,7 +53,8 @@ def test_threads_are_as_many_as_wanted(neurald, tmp_path, configured):
     for threads in (2, 20):
         config = configured(f"serve {{\n threads = {threads}\n}}\n")
         with start(neurald, tmp_path, config) as daemon:
-            assert serving_threads(daemon.process) == 2 * threads
+            daemon.wait_until(lambda threads=threads: serving_threads(
+                daemon.process) == 2 * threads)
             daemon.stop()
 
 
