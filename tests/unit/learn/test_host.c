@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "learn/host_private.h"
 #include "misbehave.h"
 
 /* ---- the whole way ---- */
@@ -436,6 +437,23 @@ static void old_models_expire_and_the_live_one_stays(void **state)
     assert_int_equal(host_status(fixture).scopes[0].models[0].generation, live);
 }
 
+/* A short lease is 5 s: a host must have tried again by then. */
+static void a_store_that_is_long_away_is_tried_again_soon(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_host_line line;
+    struct nd_error error = {"away"};
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    nd_host_line_init(&line, fixture->host);
+    line.silent = true; /* the host's own lines have their store */
+    for (int i = 0; i < 100; i++) {
+        (void)nd_host_line_note(&line, ND_UNAVAILABLE, &error);
+        assert_in_range(nd_host_line_wait_us(&line), 1, 1500000);
+    }
+    nd_host_line_close(&line);
+}
+
 int main(int argc, char **argv)
 {
     int answer = misbehave_main(argc, argv);
@@ -458,6 +476,7 @@ int main(int argc, char **argv)
         HOST_TEST(two_hosts_train_once),
         HOST_TEST(stopping_in_mid_training_is_quick_and_leaves_no_lease),
         HOST_TEST(after_the_first_look_the_model_is_there),
+        HOST_TEST(a_store_that_is_long_away_is_tried_again_soon),
         HOST_TEST(old_models_expire_and_the_live_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
