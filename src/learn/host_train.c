@@ -19,11 +19,20 @@
 #define HINT_PAUSE_US INT64_C(1000000) /* between checks for lessons' sake */
 #define LONGEST_WAIT_US INT64_C(60000000)
 
+/* Who asks for a rule's lease. Engines are made anew for each training; a lease
+ * that one could not give back, since the store was away, is taken up again by
+ * the next. */
+struct incarnation {
+    uint8_t nonce[ND_NONCE_BYTES];
+    uint64_t progress;
+};
+
 struct trainer {
     struct nd_host *host;
     struct nd_host_line line;
     struct nd_host_crew crew;
-    int64_t *check_us; /* by place: when to look whether it is due */
+    struct incarnation *selves; /* by place */
+    int64_t *check_us;          /* by place: when to look whether it is due */
     int64_t checked_us;
     int64_t maintain_us;
 };
@@ -216,6 +225,7 @@ static enum nd_status train(struct trainer *trainer, size_t place, uint64_t id,
     struct run run = {host, id};
     struct nd_error error = {""};
     struct nd_training_report report = {0};
+    struct incarnation *self = &trainer->selves[place];
     struct nd_engine *engine;
     begin_job(host, id);
     /* afresh: a failover may have taken feature names back that this engine
@@ -229,8 +239,11 @@ static enum nd_status train(struct trainer *trainer, size_t place, uint64_t id,
         tell(host, rule,
              (struct nd_host_event){.kind = ND_HOST_TRAINING_STARTED,
                                     .text = why != NULL ? why : "asked for"});
+        memcpy(engine->nonce, self->nonce, sizeof engine->nonce);
+        engine->progress = self->progress;
         status =
             nd_engine_train(engine, force, progress, &run, &error, &report);
+        self->progress = engine->progress;
         if (status == ND_UNAVAILABLE || status == ND_VERSION)
             (void)nd_host_line_note(&trainer->line, status, &error);
     }
@@ -329,6 +342,11 @@ static void take_new_rules(struct trainer *trainer)
     nd_host_crew_switch(&trainer->crew, rules);
     free(trainer->check_us);
     trainer->check_us = nd_calloc(rules->count, sizeof *trainer->check_us);
+    free(trainer->selves);
+    trainer->selves = nd_calloc(rules->count, sizeof *trainer->selves);
+    for (size_t i = 0; i < rules->count; i++)
+        nd_random_system(trainer->selves[i].nonce,
+                         sizeof trainer->selves[i].nonce);
 }
 
 static int64_t next_us(const struct trainer *trainer, bool hinted)
@@ -398,4 +416,5 @@ void nd_host_run_trainer(struct nd_host *host)
     nd_host_crew_clear(&trainer.crew);
     nd_host_line_close(&trainer.line);
     free(trainer.check_us);
+    free(trainer.selves);
 }

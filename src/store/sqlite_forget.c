@@ -167,11 +167,12 @@ static size_t list_matching(struct nd_sqlite *db, int64_t scope,
     return count;
 }
 
+/* Adds to total. The first piece also counts what was done before. */
 static enum nd_status forget_piece(struct nd_sqlite *db,
                                    const struct nd_scope *scope,
                                    const struct nd_sample_filter *filter,
-                                   struct nd_error *error, size_t *count_r,
-                                   uint64_t *done_r)
+                                   bool first, struct nd_error *error,
+                                   uint64_t *total, bool *more_r)
 {
     static _Thread_local uint8_t identities[PIECE][ND_IDENTITY_BYTES];
     struct nd_sqlite_scope row;
@@ -179,7 +180,7 @@ static enum nd_status forget_piece(struct nd_sqlite *db,
     int64_t now_ms = nd_sqlite_clock(db);
     nd_sqlite_scope_load(db, scope, false, &row);
     nd_sqlite_tally_load(db, &row);
-    uint64_t done = count_done(db, row.id, filter);
+    uint64_t done = first ? count_done(db, row.id, filter) : 0;
     size_t count = list_matching(db, row.id, filter, identities);
     for (size_t i = 0; i < count && db->failed == ND_OK; i++)
         (void)forget_one(db, &row, identities[i], filter->as_of_ms, now_ms);
@@ -189,8 +190,8 @@ static enum nd_status forget_piece(struct nd_sqlite *db,
     }
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
     if (status == ND_OK) {
-        *count_r = count;
-        *done_r = done;
+        *total += count + done;
+        *more_r = count == PIECE;
     }
     return status;
 }
@@ -204,14 +205,13 @@ enum nd_status nd_sqlite_forget_matching(struct nd_store *store,
     struct nd_sqlite *db = (struct nd_sqlite *)store;
     if (dry_run)
         return count_matching(db, scope, filter, error, count_r);
-    uint64_t total = 0, done = 0;
-    size_t count = PIECE;
-    for (bool first = true; count == PIECE; first = false) {
+    uint64_t total = 0;
+    bool more = true;
+    for (bool first = true; more; first = false) {
         enum nd_status status =
-            forget_piece(db, scope, filter, error, &count, &done);
+            forget_piece(db, scope, filter, first, error, &total, &more);
         if (status != ND_OK)
             return status;
-        total += count + (first ? done : 0);
     }
     *count_r = total;
     return ND_OK;

@@ -437,6 +437,35 @@ static void old_models_expire_and_the_live_one_stays(void **state)
     assert_int_equal(host_status(fixture).scopes[0].models[0].generation, live);
 }
 
+/* The store does not take the end of a training that failed, so the lease
+ * stays; it is the same host's that asks again. */
+static void a_lease_that_could_not_be_given_back_is_taken_up_again(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    char faulty[300];
+    uint64_t id;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 60);
+    assert_int_equal(setenv("NEURALD_TEST_FAULTS", "1", 1), 0);
+    (void)snprintf(faulty, sizeof faulty, "faulty:training_finish@1+=%s:%s",
+                   "unavailable", fixture->options.store);
+    fixture->options.store = faulty;
+    host_start(fixture);
+    misbehave_like("failure");
+    must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
+    HOST_UNTIL(host_job(fixture, id).state == ND_HOST_JOB_ENDED);
+    misbehave_like(NULL);
+    assert_int_equal(host_job(fixture, id).status, ND_UNAVAILABLE);
+    must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
+    HOST_UNTIL(host_job(fixture, id).state == ND_HOST_JOB_ENDED);
+    assert_int_equal(host_job(fixture, id).status, ND_OK);
+    assert_int_equal(host_job(fixture, id).report.decision,
+                     ND_DECISION_PROMOTED);
+    nd_host_stop(&fixture->host);
+}
+
 /* A short lease is 5 s: a host must have tried again by then. */
 static void a_store_that_is_long_away_is_tried_again_soon(void **state)
 {
@@ -476,6 +505,7 @@ int main(int argc, char **argv)
         HOST_TEST(two_hosts_train_once),
         HOST_TEST(stopping_in_mid_training_is_quick_and_leaves_no_lease),
         HOST_TEST(after_the_first_look_the_model_is_there),
+        HOST_TEST(a_lease_that_could_not_be_given_back_is_taken_up_again),
         HOST_TEST(a_store_that_is_long_away_is_tried_again_soon),
         HOST_TEST(old_models_expire_and_the_live_one_stays),
     };
