@@ -43,6 +43,7 @@ format:          ## clang-format on every C file
 	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format-14 -i
 
 install: build/neurald  ## into the prefix, or under DESTDIR
-	@meson install -C build
+	@ninja -C build installed
+	@meson install -C build --no-rebuild
 
 .PHONY: always help demo check sanitize fuzz soak bench format install
