@@ -91,7 +91,7 @@ static void set_mixers(struct nd_collector *collector)
     static const char *const seeds[] = {"neurald mixer 0", "neurald mixer 1",
                                         "neurald mixer 2"};
     for (size_t i = 0; i < 3; i++) {
-        collector->mixers[i] =
+        collector->mixers.numbers[i] =
             nd_keyed_hash(collector->key, seeds[i], strlen(seeds[i])) | 1U;
     }
 }

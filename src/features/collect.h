@@ -56,9 +56,14 @@ struct nd_slot_set {
     struct nd_slot_name *names; /* with ND_EXTRACT_NAMES, in order met */
 };
 
+/* Secret numbers for nd_collect_mix. */
+struct nd_mixers {
+    uint64_t numbers[3];
+};
+
 struct nd_collector {
     const struct nd_key *key;
-    uint64_t mixers[3]; /* secret numbers for nd_collect_mix */
+    struct nd_mixers mixers;
     struct nd_arena *arena;
     bool wants_names;
     uint64_t nothing[1]; /* the bits of families that are not looked for */
@@ -84,11 +89,11 @@ uint64_t nd_collect_hash(const struct nd_collector *collector,
 
 /* A keyed hash of one number, cheaper than SipHash and enough to hide which
  * of a few hundred thousand n-grams a slot stands for. */
-static inline uint64_t nd_collect_mix(const struct nd_collector *collector,
+static inline uint64_t nd_collect_mix(const struct nd_mixers *mixers,
                                       uint64_t number)
 {
-    number = (number ^ collector->mixers[0]) * collector->mixers[1];
-    number = (number ^ number >> 32) * collector->mixers[2];
+    number = (number ^ mixers->numbers[0]) * mixers->numbers[1];
+    number = (number ^ number >> 32) * mixers->numbers[2];
     return number ^ number >> 32;
 }
 

@@ -41,7 +41,7 @@ static void add_pair(struct walk *walk, uint64_t hash)
     enum nd_family family = walk->plan->pairs;
     uint64_t both = walk->previous * 3 + hash;
     if (!nd_collect_add(walk->collector, family,
-                        nd_collect_mix(walk->collector, both))) {
+                        nd_collect_mix(&walk->collector->mixers, both))) {
         return;
     }
     struct nd_token name;
@@ -185,6 +185,7 @@ static void name_gram(struct nd_collector *collector,
 static void collect_grams(struct nd_collector *collector,
                           const struct nd_text_plan *plan, struct nd_text text)
 {
+    const struct nd_mixers mixers = collector->mixers;
     uint64_t window = ' '; /* the last four code points, 16 bits each */
     const char *cursor = text.data;
     const char *end = text.data + text.length;
@@ -198,7 +199,7 @@ static void collect_grams(struct nd_collector *collector,
         window = window << UNIT_BITS | unit;
         if (window >> 3 * UNIT_BITS == 0)
             continue;
-        uint64_t hash = nd_collect_mix(collector, window);
+        uint64_t hash = nd_collect_mix(&mixers, window);
         if (nd_collect_add(collector, plan->grams, hash))
             name_gram(collector, plan, window);
     }

@@ -103,6 +103,7 @@ bool nd_field_next(struct nd_field_reader *reader, struct nd_field *field_r)
 bool nd_field_is(const struct nd_field *field, const char *name)
 {
     return field->name.length == strlen(name) &&
+           ((*field->name.data ^ *name) & ~32) == 0 && /* most differ */
            strncasecmp(field->name.data, name, field->name.length) == 0;
 }
 

@@ -78,16 +78,12 @@ static size_t count_lines(const char *data, const char *end)
     return lines;
 }
 
-/* Where the header ends, or where its limit cuts it. */
+/* What stands before the body of the outermost part. */
 static struct nd_span find_header(const struct reading *reading)
 {
-    struct nd_field_reader reader;
-    struct nd_field field;
-    nd_field_reader_init(&reader, reading->raw.data, reading->raw.length);
     const char *start = reading->raw.data;
-    while (nd_field_next(&reader, &field))
-        continue;
-    return (struct nd_span){start, (size_t)(reader.at - start)};
+    const char *body = reading->structure.entities[0].body.data;
+    return (struct nd_span){start, (size_t)(body - start)};
 }
 
 static void add_header(struct reading *reading, const struct nd_field *field,
