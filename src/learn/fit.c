@@ -69,24 +69,16 @@ static void deal(struct fit *fit)
 }
 
 /* All samples but those of one fold. */
-static enum nd_status leave_out(const struct fit *fit, uint32_t fold,
-                                struct nd_error *error,
-                                struct nd_dataset **set_r)
+static struct nd_dataset *leave_out(const struct fit *fit, uint32_t fold)
 {
-    struct nd_dataset *set = nd_dataset_create();
-    for (size_t i = 0; i < fit->count; i++) {
-        if (fit->fold_of[i] == fold)
-            continue;
-        struct nd_sparse row = nd_dataset_row(fit->set, i);
-        enum nd_status status =
-            nd_dataset_add(set, &row, fit->labels[i], 1, error);
-        if (status != ND_OK) {
-            nd_dataset_destroy(&set);
-            return status;
-        }
-    }
-    *set_r = set;
-    return ND_OK;
+    uint32_t *rows = nd_calloc(fit->count, sizeof(*rows));
+    size_t count = 0;
+    for (size_t i = 0; i < fit->count; i++)
+        if (fit->fold_of[i] != fold)
+            rows[count++] = (uint32_t)i;
+    struct nd_dataset *set = nd_dataset_select(fit->set, rows, count);
+    free(rows);
+    return set;
 }
 
 static bool tell(const struct nd_train_progress *progress, void *context)
@@ -129,11 +121,8 @@ static enum nd_status train(struct fit *fit, const struct nd_dataset *set,
 static enum nd_status fit_member(struct fit *fit, struct nd_error *error)
 {
     struct nd_network **member = &fit->members[fit->member];
-    struct nd_dataset *set;
-    enum nd_status status = leave_out(fit, fit->member, error, &set);
-    if (status != ND_OK)
-        return status;
-    status = train(fit, set, error, member);
+    struct nd_dataset *set = leave_out(fit, fit->member);
+    enum nd_status status = train(fit, set, error, member);
     nd_dataset_destroy(&set);
     if (status != ND_OK)
         return status;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -91,6 +92,47 @@ static float scale_for(const struct nd_batch_source *source, uint32_t lost)
     return scale * (float)source->groups.count / (float)left;
 }
 
+/* Room for the entries that are kept. */
+struct entries {
+    uint32_t *columns;
+    float *values;
+};
+
+/* Where the entries from start on, which are of one group, end. */
+static uint32_t group_end(const struct nd_train_groups *groups,
+                          const struct nd_sparse *row, uint32_t start,
+                          uint32_t group)
+{
+    uint32_t begin = group > 0 ? groups->ends[group - 1] : 0;
+    uint32_t reach = groups->ends[group] - begin;
+    uint32_t end = start + 1;
+    while (end < row->count && row->columns[end] - begin < reach)
+        end++;
+    return end;
+}
+
+/* Copies the groups that are not lost, each in one go. */
+static uint32_t keep_groups(const struct nd_train_groups *groups, uint32_t lost,
+                            const struct nd_sparse *row, float scale,
+                            struct entries kept)
+{
+    uint32_t count = 0, group = 0;
+    for (uint32_t i = 0; i < row->count;) {
+        bool drop = is_lost(groups, lost, row->columns[i], &group);
+        uint32_t end =
+            group < groups->count ? group_end(groups, row, i, group) : i + 1;
+        if (!drop) {
+            memcpy(kept.columns + count, row->columns + i,
+                   (end - i) * sizeof(*kept.columns));
+            for (uint32_t j = i; j < end; j++)
+                kept.values[count + j - i] = row->values[j] * scale;
+            count += end - i;
+        }
+        i = end;
+    }
+    return count;
+}
+
 /* Copies what is kept of a row behind the used entries already kept. */
 static struct nd_sparse keep_some(struct nd_batch *batch,
                                   const struct nd_sparse *row, size_t used,
@@ -103,6 +145,11 @@ static struct nd_sparse keep_some(struct nd_batch *batch,
     uint32_t lost = draw_lost(&source->groups, random);
     float scale = scale_for(source, lost);
     uint32_t count = 0, near = 0;
+    if (limit == 0 && nd_dataset_width(source->set) <= batch->inputs) {
+        struct entries kept = {columns, values};
+        count = keep_groups(&source->groups, lost, row, scale, kept);
+        return (struct nd_sparse){count, columns, values};
+    }
     for (uint32_t i = 0; i < row->count; i++) {
         if (row->columns[i] >= batch->inputs)
             continue;

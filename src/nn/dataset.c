@@ -8,6 +8,7 @@
 #include "nn/dataset.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,15 +17,21 @@
 #define FIRST_ROWS 64
 #define FIRST_ENTRIES 1024
 
+struct row {
+    size_t start; /* its first entry */
+    uint32_t count;
+    float weight;
+    uint8_t label;
+};
+
 struct nd_dataset {
     size_t count, row_capacity;
     size_t entries, entry_capacity;
     uint32_t width;
-    size_t *ends; /* one past each row's last entry */
-    uint8_t *labels;
-    float *weights;
+    struct row *rows;
     uint32_t *columns;
     float *values;
+    bool borrows; /* columns and values are another set's */
 };
 
 struct nd_dataset *nd_dataset_create(void)
@@ -37,11 +44,11 @@ void nd_dataset_destroy(struct nd_dataset **dataset)
     if (dataset == NULL || *dataset == NULL)
         return;
     struct nd_dataset *set = *dataset;
-    free(set->ends);
-    free(set->labels);
-    free(set->weights);
-    free(set->columns);
-    free(set->values);
+    free(set->rows);
+    if (!set->borrows) {
+        free(set->columns);
+        free(set->values);
+    }
     free(set);
     *dataset = NULL;
 }
@@ -59,9 +66,7 @@ static void reserve_row(struct nd_dataset *set, size_t extra)
 {
     if (set->count + 1 > set->row_capacity) {
         size_t room = grown(set->row_capacity, set->count + 1, FIRST_ROWS);
-        set->ends = nd_realloc(set->ends, room, sizeof(*set->ends));
-        set->labels = nd_realloc(set->labels, room, sizeof(*set->labels));
-        set->weights = nd_realloc(set->weights, room, sizeof(*set->weights));
+        set->rows = nd_realloc(set->rows, room, sizeof(*set->rows));
         set->row_capacity = room;
     }
     size_t needed = set->entries + extra;
@@ -114,12 +119,30 @@ enum nd_status nd_dataset_add(struct nd_dataset *set,
         if (column >= set->width)
             set->width = column + 1;
     }
+    set->rows[set->count++] = (struct row){.start = set->entries,
+                                           .count = vector->count,
+                                           .weight = weight,
+                                           .label = label > 0};
     set->entries += vector->count;
-    set->ends[set->count] = set->entries;
-    set->labels[set->count] = label > 0;
-    set->weights[set->count] = weight;
-    set->count++;
     return ND_OK;
+}
+
+struct nd_dataset *nd_dataset_select(const struct nd_dataset *set,
+                                     const uint32_t *rows, size_t count)
+{
+    struct nd_dataset *some = nd_dataset_create();
+    *some = (struct nd_dataset){.count = count,
+                                .row_capacity = count,
+                                .width = set->width,
+                                .columns = set->columns,
+                                .values = set->values,
+                                .borrows = true};
+    some->rows = nd_calloc(count, sizeof(*some->rows));
+    for (size_t i = 0; i < count; i++) {
+        some->rows[i] = set->rows[rows[i]];
+        some->entries += some->rows[i].count;
+    }
+    return some;
 }
 
 size_t nd_dataset_count(const struct nd_dataset *set)
@@ -139,19 +162,19 @@ uint32_t nd_dataset_width(const struct nd_dataset *set)
 
 struct nd_sparse nd_dataset_row(const struct nd_dataset *set, size_t row)
 {
-    size_t start = row == 0 ? 0 : set->ends[row - 1];
+    size_t start = set->rows[row].start;
     return (struct nd_sparse){
-        .count = (uint32_t)(set->ends[row] - start),
+        .count = set->rows[row].count,
         .columns = set->columns == NULL ? NULL : set->columns + start,
         .values = set->values == NULL ? NULL : set->values + start};
 }
 
 int nd_dataset_label(const struct nd_dataset *set, size_t row)
 {
-    return set->labels[row];
+    return set->rows[row].label;
 }
 
 float nd_dataset_weight(const struct nd_dataset *set, size_t row)
 {
-    return set->weights[row];
+    return set->rows[row].weight;
 }

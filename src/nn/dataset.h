@@ -35,6 +35,12 @@ enum nd_status nd_dataset_add(struct nd_dataset *dataset,
                               float weight,
                               struct nd_error *error) ND_MUST_CHECK;
 
+/* A set of count rows of set, in that order, which shares their entries with
+ * it: set outlives it and does not change meanwhile. Nothing can be added. */
+struct nd_dataset *nd_dataset_select(const struct nd_dataset *set,
+                                     const uint32_t *rows,
+                                     size_t count) ND_MUST_CHECK;
+
 /* Vectors in the set, and entries of all of them together. */
 size_t nd_dataset_count(const struct nd_dataset *dataset);
 size_t nd_dataset_entries(const struct nd_dataset *dataset);

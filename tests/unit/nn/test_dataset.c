@@ -46,6 +46,35 @@ static void rows_come_back_as_they_were_added(void **state)
     nd_dataset_destroy(&set);
 }
 
+static void selected_rows_are_those_of_the_set(void **state)
+{
+    struct nd_dataset *set = nd_dataset_create();
+    struct nd_error error;
+    for (uint32_t i = 0; i < 5; i++) {
+        uint32_t columns[] = {i, 10 + i};
+        float values[] = {(float)i, 1};
+        struct nd_sparse vector = {2, columns, values};
+        assert_int_equal(nd_dataset_add(set, &vector, i == 3, 2, &error),
+                         ND_OK);
+    }
+    const uint32_t rows[] = {3, 0, 3};
+    struct nd_dataset *some = nd_dataset_select(set, rows, 3);
+    assert_int_equal(nd_dataset_count(some), 3);
+    assert_int_equal(nd_dataset_entries(some), 6);
+    assert_int_equal(nd_dataset_width(some), nd_dataset_width(set));
+    for (size_t i = 0; i < 3; i++) {
+        struct nd_sparse row = nd_dataset_row(some, i);
+        assert_int_equal(row.count, 2);
+        assert_ptr_equal(row.columns, nd_dataset_row(set, rows[i]).columns);
+        assert_int_equal(row.columns[1], 10 + rows[i]);
+        assert_int_equal(nd_dataset_label(some, i), rows[i] == 3);
+        assert_true(nd_dataset_weight(some, i) == 2);
+    }
+    nd_dataset_destroy(&some);
+    assert_int_equal(nd_dataset_row(set, 4).columns[1], 14);
+    nd_dataset_destroy(&set);
+}
+
 static void assert_refused(struct nd_dataset *set, uint32_t column, float value,
                            float weight, const char *word)
 {
@@ -88,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_set_has_no_rows_and_no_width),
         cmocka_unit_test(rows_come_back_as_they_were_added),
+        cmocka_unit_test(selected_rows_are_those_of_the_set),
         cmocka_unit_test(numbers_that_are_not_finite_are_refused),
         cmocka_unit_test(weights_of_zero_or_less_are_refused),
         cmocka_unit_test(the_last_column_number_is_refused),
