@@ -2,7 +2,7 @@
  *
  * Shared libraries that only some commands need, loaded when these run: with
  * the libraries behind them they would take longer to load, each time that the
- * program starts, than a message takes to score (docs/decisions/0018). Types
+ * program starts, than a message takes to score (docs/decisions/0019). Types
  * and constants come from the library's header, functions from a table:
  *
  *     #define FUNCTIONS(X) X(easy_init) X(easy_cleanup)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "learn/spare.h"
 
 double nd_eval_seconds_since(int64_t began_us)
 {
@@ -127,6 +128,7 @@ static enum nd_status fit(struct nd_evaluation *run)
         .seed = run->plan->seed,
         .target_fpr = run->rule->target_fpr,
         .target_fnr = run->rule->target_fnr,
+        .threads = nd_spare_threads(),
         .progress = show_fit,
         .context = &run->cli->progress,
     };

@@ -13,6 +13,7 @@
 #include "features/registry.h"
 #include "learn/fit.h"
 #include "learn/samples.h"
+#include "learn/spare.h"
 
 #define PIECE 512 /* payloads read at a time */
 
@@ -108,6 +109,7 @@ static enum nd_status fit(struct refit *run, uint32_t families,
         .seed = run->rule->seed != 0 ? run->rule->seed : 1,
         .target_fpr = run->rule->target_fpr,
         .target_fnr = run->rule->target_fnr,
+        .threads = nd_spare_threads(),
     };
     uint64_t wanted = run->rule->min_train;
     if (run->classes[0] < wanted || run->classes[1] < wanted) {

@@ -34,6 +34,7 @@ void nd_child_write_settings(const struct nd_child_settings *settings,
     nd_buffer_u64(buffer, settings->memory_bytes);
     nd_buffer_u64(buffer, settings->cpu_seconds);
     nd_buffer_u32(buffer, (uint32_t)settings->nice);
+    nd_buffer_u32(buffer, settings->threads);
     nd_frame_end(buffer, start);
 }
 
@@ -44,10 +45,11 @@ static bool settings_are_sound(const struct nd_child_settings *settings)
            settings->registry_length <= ND_MAX_INPUTS &&
            settings->hidden_units <= ND_MAX_UNITS && settings->seeds >= 1 &&
            settings->seeds <= 100 && settings->folds >= 1 &&
-           settings->folds <= ND_CHILD_MAX_FOLDS &&
-           settings->learning_rate >= 0 && isfinite(settings->learning_rate) &&
-           settings->target_fpr >= 0 && settings->target_fpr <= 1 &&
-           settings->target_fnr >= 0 && settings->target_fnr <= 1;
+           settings->folds <= ND_CHILD_MAX_FOLDS && settings->threads >= 1 &&
+           settings->threads <= 4096 && settings->learning_rate >= 0 &&
+           isfinite(settings->learning_rate) && settings->target_fpr >= 0 &&
+           settings->target_fpr <= 1 && settings->target_fnr >= 0 &&
+           settings->target_fnr <= 1;
 }
 
 enum nd_status nd_child_read_settings(const struct nd_frame *frame,
@@ -71,6 +73,7 @@ enum nd_status nd_child_read_settings(const struct nd_frame *frame,
     settings.memory_bytes = nd_reader_u64(&reader);
     settings.cpu_seconds = nd_reader_u64(&reader);
     settings.nice = (int32_t)nd_reader_u32(&reader);
+    settings.threads = nd_reader_u32(&reader);
     if (reader.failed || nd_reader_left(&reader) != 0 ||
         !settings_are_sound(&settings)) {
         return nd_fail(error, ND_DATA, "the trainer's settings are malformed");

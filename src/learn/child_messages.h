@@ -28,6 +28,7 @@ struct nd_child_settings {
     double target_fpr, target_fnr;
     uint64_t memory_bytes, cpu_seconds; /* 0: no limit */
     int32_t nice;
+    uint32_t threads; /* 1 and more */
 };
 void nd_child_write_settings(const struct nd_child_settings *settings,
                              struct nd_buffer *buffer);

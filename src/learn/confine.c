@@ -156,17 +156,40 @@ static void deny_files(void)
 /* Reading, writing, memory, time, the end; and what the C library, abort() and
  * sanitizers need to report. */
 static const int allowed_calls[] = {
-    SCMP_SYS(read),          SCMP_SYS(write),           SCMP_SYS(writev),
-    SCMP_SYS(close),         SCMP_SYS(fstat),           SCMP_SYS(lseek),
-    SCMP_SYS(brk),           SCMP_SYS(munmap),          SCMP_SYS(mremap),
-    SCMP_SYS(madvise),       SCMP_SYS(futex),           SCMP_SYS(getrandom),
-    SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),    SCMP_SYS(nanosleep),
-    SCMP_SYS(sched_yield),   SCMP_SYS(clock_nanosleep), SCMP_SYS(getpid),
-    SCMP_SYS(gettid),        SCMP_SYS(tgkill),          SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),  SCMP_SYS(sigaltstack),
-    SCMP_SYS(sysinfo),       SCMP_SYS(getrusage),       SCMP_SYS(exit),
-    SCMP_SYS(exit_group),    SCMP_SYS(restart_syscall), SCMP_SYS(poll),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(lseek),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(poll),
     SCMP_SYS(ppoll),
+    SCMP_SYS(rseq),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(sched_getaffinity),
 };
 
 /* What libmilter and the link need beside that. */
@@ -187,9 +210,6 @@ static const int server_calls[] = {
     SCMP_SYS(dup3),
     SCMP_SYS(pipe),
     SCMP_SYS(pipe2),
-    SCMP_SYS(rseq),
-    SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(set_robust_list),
     SCMP_SYS(rt_sigtimedwait),
 };
 
@@ -225,10 +245,6 @@ static int allow_threads(scmp_filter_ctx filter)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
                                   SCMP_SYS(clone3), 0);
     }
-    if (result == 0) {
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair),
-                                  1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-    }
     return result;
 }
 
@@ -239,12 +255,16 @@ static int add_rules(scmp_filter_ctx filter, bool is_server)
     if (result == 0) {
         result = allow_memory(filter);
     }
+    if (result == 0) {
+        result = allow_threads(filter);
+    }
     if (result == 0 && is_server) {
         result = allow_list(filter, server_calls,
                             sizeof server_calls / sizeof server_calls[0]);
     }
     if (result == 0 && is_server) {
-        result = allow_threads(filter);
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair),
+                                  1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
     }
     return result;
 }

@@ -30,17 +30,17 @@ enum nd_status nd_confine_limits(uint64_t memory_bytes, uint64_t cpu_seconds,
                                  struct nd_error *error) ND_MUST_CHECK;
 
 /* Closes the door: from here on no file can be opened, no socket made, no
- * process or thread started, no program run, no memory made executable; only
- * the descriptors that are open, memory, clocks and the end are left (an
- * allow-list of system calls; others fail with EPERM). Landlock, where the
- * kernel has it, denies every file and TCP port a second time. ND_OS where the
- * kernel cannot filter system calls. One thread; for good. */
+ * process started, no program run, no memory made executable; only the
+ * descriptors that are open, memory, clocks, threads of the same kind and the
+ * end are left (an allow-list of system calls; others fail with EPERM).
+ * Landlock, where the kernel has it, denies every file and TCP port a second
+ * time. ND_OS where the kernel cannot filter system calls. Before any thread is
+ * started; for good. */
 enum nd_status nd_confine_lock(struct nd_error *error) ND_MUST_CHECK;
 
 /* The same for a server with threads: beside that, connections of sockets that
- * are open are accepted and used, threads are started, and unix sockets are
- * made in pairs, which lead nowhere else. Any number of threads that are
- * started later. */
+ * are open are accepted and used, and unix sockets are made in pairs, which
+ * lead nowhere else. */
 enum nd_status nd_confine_lock_worker(struct nd_error *error) ND_MUST_CHECK;
 
 #endif

@@ -15,6 +15,8 @@
  */
 #include "learn/fit.h"
 
+#include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -22,6 +24,8 @@
 #include "learn/fit_plan.h"
 #include "nn/dataset.h"
 #include "nn/metrics.h"
+
+#define ND_FIT_THREADS 15 /* beside the caller's, at most */
 
 struct fit {
     const struct nd_fit_options *options;
@@ -32,8 +36,19 @@ struct fit {
     uint8_t *fold_of;            /* [count]: the member that judges it */
     uint8_t *labels;             /* [count] */
     double *log_odds;            /* [count], of that member */
-    uint32_t member;             /* under training */
+    pthread_mutex_t lock;        /* of all below */
+    uint32_t next;               /* member to be trained next */
+    double done;                 /* members, and shares of those under way */
     uint32_t epochs;             /* that a member ran */
+    enum nd_status status;       /* of the member that failed first */
+    struct nd_error error;
+};
+
+/* A member under training. */
+struct training {
+    struct fit *fit;
+    uint32_t member;
+    double done;
 };
 
 static size_t count_spam(const struct fit *fit)
@@ -81,70 +96,128 @@ static struct nd_dataset *leave_out(const struct fit *fit, uint32_t fold)
     return set;
 }
 
+/* A failure of one member ends the others here. */
 static bool tell(const struct nd_train_progress *progress, void *context)
 {
-    const struct fit *fit = context;
-    double done = (fit->member + progress->done) / fit->plan.members;
-    return fit->options->progress(done, progress->loss, "training",
-                                  fit->options->context);
+    struct training *training = context;
+    struct fit *fit = training->fit;
+    const struct nd_fit_options *options = fit->options;
+    (void)pthread_mutex_lock(&fit->lock);
+    fit->done += progress->done - training->done;
+    training->done = progress->done;
+    bool go_on = fit->status == ND_OK;
+    double done = fmin(fit->done / fit->plan.members, 1); /* rounding */
+    if (go_on && options->progress != NULL)
+        go_on = options->progress(done, progress->loss, "training",
+                                  options->context);
+    (void)pthread_mutex_unlock(&fit->lock);
+    return go_on;
 }
 
 /* The member's network, trained on set. */
-static enum nd_status train(struct fit *fit, const struct nd_dataset *set,
+static enum nd_status train(struct training *training,
+                            const struct nd_dataset *set,
                             struct nd_error *error,
                             struct nd_network **network_r)
 {
-    struct nd_train_options training = fit->plan.training;
-    struct nd_shape shape = nd_fit_plan_shape(&fit->plan, fit->member);
+    struct fit *fit = training->fit;
+    struct nd_train_options options = fit->plan.training;
+    struct nd_shape shape = nd_fit_plan_shape(&fit->plan, training->member);
     struct nd_train_report report;
     struct nd_network *network = NULL;
     /* Far from the next candidate's seed, which is this one's plus one. */
-    training.seed = fit->options->seed + fit->member * (uint64_t)1000003;
-    if (fit->options->progress != NULL) {
-        training.callback = tell;
-        training.context = fit;
-    }
+    options.seed = fit->options->seed + training->member * (uint64_t)1000003;
+    options.callback = tell;
+    options.context = training;
     enum nd_status status =
-        nd_network_create(&shape, training.seed, error, &network);
+        nd_network_create(&shape, options.seed, error, &network);
     if (status == ND_OK)
-        status = nd_train(network, set, NULL, &training, error, &report);
+        status = nd_train(network, set, NULL, &options, error, &report);
     if (status != ND_OK) {
         nd_network_destroy(&network);
         return status;
     }
+    (void)pthread_mutex_lock(&fit->lock);
     fit->epochs = report.epochs;
+    (void)pthread_mutex_unlock(&fit->lock);
     *network_r = network;
     return ND_OK;
 }
 
 /* Trains a member and lets it judge its fold. */
-static enum nd_status fit_member(struct fit *fit, struct nd_error *error)
+static enum nd_status fit_member(struct fit *fit, uint32_t member,
+                                 struct nd_error *error)
 {
-    struct nd_network **member = &fit->members[fit->member];
-    struct nd_dataset *set = leave_out(fit, fit->member);
-    enum nd_status status = train(fit, set, error, member);
+    struct training training = {.fit = fit, .member = member};
+    struct nd_dataset *set = leave_out(fit, member);
+    enum nd_status status = train(&training, set, error, &fit->members[member]);
     nd_dataset_destroy(&set);
     if (status != ND_OK)
         return status;
     for (size_t i = 0; i < fit->count; i++) {
-        if (fit->fold_of[i] != fit->member)
+        if (fit->fold_of[i] != member)
             continue;
         struct nd_sparse row = nd_dataset_row(fit->set, i);
-        fit->log_odds[i] = (double)nd_network_score(*member, &row);
+        fit->log_odds[i] = (double)nd_network_score(fit->members[member], &row);
     }
     return ND_OK;
 }
 
+/* The next member's number; false where none is left, or one has failed. */
+static bool take_member(struct fit *fit, uint32_t *member_r)
+{
+    (void)pthread_mutex_lock(&fit->lock);
+    bool taken = fit->status == ND_OK && fit->next < fit->plan.members;
+    if (taken)
+        *member_r = fit->next++;
+    (void)pthread_mutex_unlock(&fit->lock);
+    return taken;
+}
+
+static void note_failure(struct fit *fit, enum nd_status status,
+                         const struct nd_error *error)
+{
+    (void)pthread_mutex_lock(&fit->lock);
+    if (fit->status == ND_OK) {
+        fit->status = status;
+        fit->error = *error;
+    }
+    (void)pthread_mutex_unlock(&fit->lock);
+}
+
+/* Trains members for as long as there are some. */
+static void *work(void *context)
+{
+    struct fit *fit = context;
+    uint32_t member;
+    while (take_member(fit, &member)) {
+        struct nd_error error = {""};
+        enum nd_status status = fit_member(fit, member, &error);
+        if (status != ND_OK)
+            note_failure(fit, status, &error);
+    }
+    return NULL;
+}
+
+/* Members know nothing of each other, so each thread takes the next. Where
+ * fewer threads can be had, these do the work. */
 static enum nd_status fit_members(struct fit *fit, struct nd_error *error)
 {
-    uint32_t count = fit->plan.members;
-    fit->members = nd_calloc(count, sizeof(*fit->members));
+    pthread_t threads[ND_FIT_THREADS];
+    uint32_t count = 0;
+    uint32_t wanted = fit->options->threads < fit->plan.members
+                          ? fit->options->threads
+                          : fit->plan.members;
+    fit->members = nd_calloc(fit->plan.members, sizeof(*fit->members));
     deal(fit);
-    for (fit->member = 0; fit->member < count; fit->member++) {
-        enum nd_status status = fit_member(fit, error);
-        if (status != ND_OK)
-            return status;
-    }
+    while (count + 1 < wanted && count < ND_FIT_THREADS &&
+           pthread_create(&threads[count], NULL, work, fit) == 0)
+        count++;
+    (void)work(fit);
+    while (count > 0)
+        (void)pthread_join(threads[--count], NULL);
+    if (fit->status != ND_OK)
+        return nd_fail(error, fit->status, "%s", fit->error.text);
     return ND_OK;
 }
 
@@ -230,7 +303,8 @@ enum nd_status nd_fit(const struct nd_fit_sample *samples, size_t count,
                       const struct nd_fit_options *options,
                       struct nd_error *error, struct nd_model **model_r)
 {
-    struct fit fit = {.options = options, .count = count};
+    struct fit fit = {
+        .options = options, .count = count, .lock = PTHREAD_MUTEX_INITIALIZER};
     fit.fold_of = nd_calloc(count, sizeof(*fit.fold_of));
     fit.labels = nd_calloc(count, sizeof(*fit.labels));
     fit.log_odds = nd_calloc(count, sizeof(*fit.log_odds));

@@ -31,7 +31,9 @@ struct nd_fit_options {
     double learning_rate;     /* 0: default */
     uint64_t seed;
     double target_fpr, target_fnr;
-    /* Progress over the whole fit, 0 to 1; false cancels. May be NULL. */
+    uint32_t threads; /* that train, the caller's among them; 0: one */
+    /* Progress over the whole fit, 0 to 1; false cancels. May be NULL. Comes
+     * from any of the threads, from one at a time. */
     bool (*progress)(double done, double loss, const char *stage,
                      void *context);
     void *context;
@@ -39,10 +41,11 @@ struct nd_fit_options {
 
 /* Fits a model on all samples: a committee of networks, each of which learns
  * all but one of as many stratified folds; calibration and thresholds come from
- * the log-odds of the one that did not learn a sample. The
- * model's names, rule and key id are the caller's to fill. ND_NOTHING where a
- * class has fewer than 2 samples. Memory: nd_dataset of the samples, plus the
- * network with optimizer state. */
+ * the log-odds of the one that did not learn a sample. The model's names, rule
+ * and key id are the caller's to fill. The same comes out with any number of
+ * threads. ND_NOTHING where a class has fewer than 2 samples. Memory:
+ * nd_dataset of the samples, plus the networks, and for each thread the
+ * optimizer's state. */
 enum nd_status nd_fit(const struct nd_fit_sample *samples, size_t count,
                       const struct nd_fit_options *options,
                       struct nd_error *error,

@@ -29,6 +29,15 @@ void nd_spare_allow(void)
     is_allowed = true;
 }
 
+uint32_t nd_spare_threads(void)
+{
+    cpu_set_t processors;
+    if (is_allowed || sched_getaffinity(0, sizeof processors, &processors) != 0)
+        return 1;
+    int count = CPU_COUNT(&processors);
+    return count > 1 ? (uint32_t)count : 1;
+}
+
 static bool has_capability(int capability)
 {
     struct __user_cap_header_struct header = {.version =

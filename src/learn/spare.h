@@ -22,6 +22,10 @@ struct nd_spare {
  * nd_spare_begin does something. Not thread-safe: call it before trainings. */
 void nd_spare_allow(void);
 
+/* How many threads a training may use: one where trainings run beside what is
+ * urgent, else as many as there are processors for this program. */
+uint32_t nd_spare_threads(void);
+
 /* Gives the process spare time only. Leaves it as it is where the program did
  * not allow it, share is 1, or the kernel would not let it compete again with
  * its nice value (nice beyond ours; RLIMIT_NICE, CAP_SYS_NICE) and share is not

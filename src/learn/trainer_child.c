@@ -146,6 +146,7 @@ static enum nd_status fit_without(struct worker *worker, uint32_t fold,
                                      .seed = seed,
                                      .target_fpr = settings->target_fpr,
                                      .target_fnr = settings->target_fnr,
+                                     .threads = settings->threads,
                                      .progress = on_fit_progress,
                                      .context = worker};
     enum nd_status status =

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "learn/samples.h"
+#include "learn/spare.h"
 #include "learn/training.h"
 #include "store/sample.h"
 
@@ -251,7 +252,8 @@ static enum nd_status send_settings(struct nd_training *training,
         .target_fnr = rule->target_fnr,
         .memory_bytes = (uint64_t)rule->train_memory_bytes,
         .cpu_seconds = (uint64_t)(rule->train_time_ms + 999) / 1000,
-        .nice = rule->train_nice};
+        .nice = rule->train_nice,
+        .threads = nd_spare_threads()};
     nd_child_write_settings(&settings, buffer);
     enum nd_status status = nd_child_send(training->child, buffer, error);
     nd_buffer_clear(buffer);

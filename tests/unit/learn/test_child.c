@@ -51,7 +51,8 @@ static void write_set(struct nd_buffer *frames, uint32_t count)
                                          .target_fpr = 0.01,
                                          .target_fnr = 0.01,
                                          .memory_bytes = (uint64_t)1 << 30,
-                                         .cpu_seconds = 60};
+                                         .cpu_seconds = 60,
+                                         .threads = 2};
     nd_child_write_settings(&settings, frames);
     size_t start = nd_frame_begin(frames, ND_FRAME_SAMPLES);
     for (uint32_t i = 0; i < count; i++) {
@@ -279,7 +280,8 @@ static void too_little_memory_ends_the_child_and_not_the_parent(void **state)
                                          .registry_length = 1 << 20,
                                          .seeds = 1,
                                          .folds = 1,
-                                         .memory_bytes = 8 << 20};
+                                         .memory_bytes = 8 << 20,
+                                         .threads = 1};
     nd_child_write_settings(&settings, &small);
     enum nd_status status = nd_child_send(child, &small, &error);
     if (status == ND_OK) {

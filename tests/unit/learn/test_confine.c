@@ -299,6 +299,13 @@ static void memory_clocks_and_open_pipes_still_work(void **state)
     assert_int_equal(WEXITSTATUS(status), SEEN_POSSIBLE);
 }
 
+static void threads_can_be_started(void **state)
+{
+    int status = run("thread", (long)getpid());
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), SEEN_POSSIBLE);
+}
+
 static void memory_has_a_limit(void **state)
 {
     if (has_shadow_memory()) {
@@ -359,6 +366,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_memory_can_be_made_executable),
         cmocka_unit_test(descriptors_of_the_parent_are_closed),
         cmocka_unit_test(memory_clocks_and_open_pipes_still_work),
+        cmocka_unit_test(threads_can_be_started),
         cmocka_unit_test(memory_has_a_limit),
         cmocka_unit_test(processor_time_has_a_limit),
         cmocka_unit_test(a_child_that_lost_its_parent_gives_up),

@@ -140,6 +140,28 @@ static void the_seed_alone_decides_the_model(void **state)
     free_set(&set);
 }
 
+static void threads_change_nothing_but_the_time(void **state)
+{
+    struct set set = make_set(60, 40, 9);
+    struct nd_fit_options options = usual;
+    struct nd_buffer one = {0}, several = {0};
+    for (uint32_t threads = 1; threads <= 20; threads += 4) {
+        options.threads = threads;
+        struct nd_model *model = fit(&set, &options);
+        model->figures.trained_ms = 0;
+        nd_buffer_clear(&several);
+        nd_model_write(model, NULL, threads == 1 ? &one : &several);
+        nd_model_destroy(&model);
+        if (threads == 1)
+            continue;
+        assert_int_equal(several.length, one.length);
+        assert_memory_equal(several.data, one.data, one.length);
+    }
+    nd_buffer_free(&one);
+    nd_buffer_free(&several);
+    free_set(&set);
+}
+
 static void hidden_units_are_those_of_the_whole(void **state)
 {
     struct set set = make_set(30, 30, 6);
@@ -185,10 +207,13 @@ static void progress_rises_and_may_cancel(void **state)
     struct nd_model *model = NULL;
     options.progress = stop_half_way;
     options.context = &last;
-    assert_int_equal(nd_fit(set.samples, set.count, &options, NULL, &model),
-                     ND_CANCELLED);
-    assert_null(model);
-    assert_true(last >= 0.5);
+    for (options.threads = 1; options.threads <= 3; options.threads++) {
+        last = 0;
+        assert_int_equal(nd_fit(set.samples, set.count, &options, NULL, &model),
+                         ND_CANCELLED);
+        assert_null(model);
+        assert_true(last >= 0.5);
+    }
     free_set(&set);
 }
 
@@ -198,6 +223,7 @@ int main(void)
         cmocka_unit_test(it_tells_apart_what_it_has_not_seen),
         cmocka_unit_test(it_is_judged_on_what_it_did_not_learn),
         cmocka_unit_test(the_seed_alone_decides_the_model),
+        cmocka_unit_test(threads_change_nothing_but_the_time),
         cmocka_unit_test(hidden_units_are_those_of_the_whole),
         cmocka_unit_test(two_of_a_class_are_enough_and_one_is_not),
         cmocka_unit_test(progress_rises_and_may_cancel),

@@ -125,7 +125,8 @@ static const struct nd_child_settings sound = {.sample_count = 40,
                                                .target_fnr = 0.01,
                                                .memory_bytes = 1000000,
                                                .cpu_seconds = 60,
-                                               .nice = -3};
+                                               .nice = -3,
+                                               .threads = 2};
 
 static void settings_come_back(void **state)
 {
@@ -137,18 +138,20 @@ static void settings_come_back(void **state)
     assert_int_equal(settings.sample_count, 40);
     assert_int_equal(settings.folds, 5);
     assert_int_equal(settings.nice, -3);
+    assert_int_equal(settings.threads, 2);
     assert_true(settings.target_fnr == 0.01);
     nd_buffer_free(&buffer);
 }
 
 static void settings_out_of_range_or_cut_are_refused(void **state)
 {
-    struct nd_child_settings bad[4] = {sound, sound, sound, sound};
+    struct nd_child_settings bad[5] = {sound, sound, sound, sound, sound};
     bad[0].folds = 0;
     bad[1].sample_count = ND_CHILD_MAX_SAMPLES + 1;
     bad[2].target_fpr = NAN;
     bad[3].families = 1U << 31;
-    for (size_t i = 0; i < 4; i++) {
+    bad[4].threads = 0;
+    for (size_t i = 0; i < 5; i++) {
         struct nd_buffer buffer = {0};
         nd_child_write_settings(&bad[i], &buffer);
         struct nd_frame frame = only_frame(&buffer, ND_FRAME_PARENT);
