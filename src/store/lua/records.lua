@@ -171,9 +171,14 @@ end
 -- Puts record, or nothing, where find found one or found none.
 local function replace(scope, place, record)
     local middle = record and encode(record) or ''
-    write_bucket(scope, place.bucket, place.text,
-                 string.sub(place.text, 1, place.start - 1) .. middle ..
-                 string.sub(place.text, place.after))
+    local text = place.text
+    if place.start > #text then -- a new one: nothing is copied but once
+        text = text .. middle
+    else
+        text = string.sub(text, 1, place.start - 1) .. middle ..
+               string.sub(text, place.after)
+    end
+    write_bucket(scope, place.bucket, place.text, text)
 end
 
 local function split_bucket(scope)
