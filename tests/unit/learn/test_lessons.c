@@ -107,6 +107,35 @@ static void all_samples_are_trained_on_however_the_profile_grew(void **state)
     assert_int_equal(report.candidate.ham, 30);
 }
 
+/* Another process has met a symbol since this one looked, and its profile took
+ * the place of the one that is known here. */
+static void a_model_is_of_the_profile_that_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const names[] = {"MET_ELSEWHERE", NULL};
+    struct nd_error error = {""};
+    const struct nd_profile *profiles;
+    size_t count;
+    struct nd_engine *trainer = make_engine(fixture);
+    learn_with_new_symbols(fixture, 30);
+    must(nd_engine_create(fixture->store, &fixture->rule, NULL, &error,
+                          &fixture->engine),
+         &error);
+    struct nd_scan scan = make_scan(fixture->arena, names, 1);
+    learn_one(fixture, make_message(fixture->arena, ND_SPAM, 99, 1), &scan,
+              ND_SPAM);
+    flush(fixture);
+    nd_engine_destroy(&fixture->engine);
+    fixture->engine = trainer;
+    assert_int_equal(train(fixture).decision, ND_DECISION_PROMOTED);
+    must(nd_store_profile_list(fixture->store, fixture->rule.name,
+                               fixture->arena, &error, &profiles, &count),
+         &error);
+    assert_int_equal(count, 1);
+    assert_int_equal(profiles[0].symbol_count, 61);
+    assert_int_equal(profiles[0].generation, live_generation(fixture));
+}
+
 static void nothing_is_told_before_it_is_durable(void **state)
 {
     struct fixture *fixture = *state;
@@ -465,6 +494,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(what_was_told_is_stored),
         TEST(all_samples_are_trained_on_however_the_profile_grew),
+        TEST(a_model_is_of_the_profile_that_is_there),
         TEST(nothing_is_told_before_it_is_durable),
         TEST(the_same_message_twice_is_one_sample),
         TEST(the_later_label_of_one_message_wins_also_within_a_batch),
