@@ -21,6 +21,9 @@ static const struct nd_option options[] = {
     {"limit", ND_OPTION_VALUE, "N", "features shown of each message (20)"},
     {"scan", ND_OPTION_VALUE, "FILE",
      "scan results by id: rspamd's JSON lines, plain or zstd"},
+    {"families", ND_OPTION_VALUE, "LIST",
+     "features to use: symbols,metatokens,text or single families of text "
+     "(default: the rule's)"},
     {0},
 };
 

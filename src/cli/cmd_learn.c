@@ -22,6 +22,9 @@ static const struct nd_option options[] = {
     {"ham", ND_OPTION_LIST, "PATH", "learn these as ham"},
     {"scan", ND_OPTION_VALUE, "FILE",
      "scan results by id: rspamd's JSON lines, plain or zstd"},
+    {"families", ND_OPTION_VALUE, "LIST",
+     "features to use: symbols,metatokens,text or single families of text "
+     "(default: the rule's)"},
     {"source", ND_OPTION_VALUE, "SOURCE",
      "who says so: user (the default), trap, api, autolearn; a higher rank is "
      "believed over a lower one"},

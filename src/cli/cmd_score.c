@@ -23,6 +23,9 @@ static const struct nd_option options[] = {
      "where any is spam, else 2 where any is unsure, else 1"},
     {"scan", ND_OPTION_VALUE, "FILE",
      "scan results by id: rspamd's JSON lines, plain or zstd"},
+    {"families", ND_OPTION_VALUE, "LIST",
+     "features to use: symbols,metatokens,text or single families of text "
+     "(default: the rule's)"},
     {0},
 };
 

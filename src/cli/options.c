@@ -280,6 +280,11 @@ static const struct given *look_up(const struct nd_arguments *arguments,
     return find_given(arguments, option);
 }
 
+bool nd_arguments_know(const struct nd_arguments *arguments, const char *name)
+{
+    return find_option(arguments, name, strlen(name)) != NULL;
+}
+
 bool nd_arguments_flag(const struct nd_arguments *arguments, const char *name)
 {
     return look_up(arguments, name) != NULL;

@@ -47,6 +47,8 @@ void nd_arguments_destroy(struct nd_arguments **arguments);
 /* The command's name; NULL without one. */
 const char *nd_arguments_command(const struct nd_arguments *arguments);
 
+/* Whether the command, or all of them, have an option of that name. */
+bool nd_arguments_know(const struct nd_arguments *arguments, const char *name);
 /* Asking for a name that is in neither table aborts: it is a slip in the
  * program. */
 bool nd_arguments_flag(const struct nd_arguments *arguments, const char *name);

@@ -134,6 +134,12 @@ enum nd_status nd_remote_open(struct nd_cli *cli, struct nd_remote **remote_r)
     remote->cli = cli;
     remote->server = nd_arguments_value(cli->arguments, "server");
     enum nd_status status = check_url(cli, remote->server);
+    if (status == ND_OK && nd_arguments_know(cli->arguments, "families") &&
+        nd_arguments_value(cli->arguments, "families") != NULL) {
+        status = nd_fail(&cli->error, ND_USAGE,
+                         "--families goes without --server: the daemon's "
+                         "rules have their own");
+    }
     if (status == ND_OK) {
         status = read_token(remote);
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/values.h"
 #include "learn/key_file.h"
 
 static char *state_folder(void)
@@ -110,6 +111,20 @@ static enum nd_status read_key_file(struct nd_cli *cli,
     return status;
 }
 
+/* --families in the place of what the rules have, for commands that know it. */
+static enum nd_status choose_families(struct nd_cli *cli,
+                                      struct nd_session *session)
+{
+    enum nd_status status = ND_OK;
+    size_t count =
+        nd_arguments_know(cli->arguments, "families") ? session->count : 0;
+    for (size_t i = 0; i < count && status == ND_OK; i++) {
+        status =
+            nd_value_families(cli, "families", &session->rules[i].families);
+    }
+    return status;
+}
+
 /* With rules or without any. */
 static enum nd_status open_session(struct nd_cli *cli,
                                    enum nd_session_mode mode, bool with_rules,
@@ -119,6 +134,9 @@ static enum nd_status open_session(struct nd_cli *cli,
     enum nd_status status =
         with_rules ? nd_cli_rules(cli, &session->rules, &session->count)
                    : ND_OK;
+    if (status == ND_OK) {
+        status = choose_families(cli, session);
+    }
     if (status == ND_OK) {
         status = read_key_file(cli, session);
     }

@@ -40,8 +40,8 @@ enum nd_status nd_session_make_folder(struct nd_cli *cli) ND_MUST_CHECK;
  * caller frees it. */
 char *nd_session_shown_url(const char *url);
 
-/* Opens the store alone: rules are set, engines are not. Errors in
- * cli->error. */
+/* Opens the store alone: rules are set (with the families of --families where
+ * the command has that), engines are not. Errors in cli->error. */
 enum nd_status nd_session_open_store(
     struct nd_cli *cli, enum nd_session_mode mode,
     struct nd_session **session_r) ND_MUST_CHECK;

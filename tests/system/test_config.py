@@ -171,6 +171,28 @@ def test_families_are_what_the_network_sees(neurald, configured, corpus, mail):
         {"metatokens", "words"}
 
 
+def test_families_are_chosen_for_one_command(trained, corpus, mail, tmp_path):
+    def families(*arguments):
+        told = trained.ok("explain", "--json", "--limit", "9999", mail(),
+                          *arguments).json
+        return {reason["family"] for reason in told["reasons"]}
+    assert {"metatokens", "words", "urls"} < families()
+    assert families("--families", "words,urls") == {"words", "urls"}
+    narrow = trained.ok("score", "--json", mail(), "--families", "words").json
+    assert narrow["log_odds"] != \
+        trained.ok("score", "--json", mail()).json["log_odds"]
+    other = ("--store", f"sqlite:{tmp_path}/other.db")
+    trained.fails(64, "learn", "--spam", corpus / "spam", "--families", "x",
+                  *other, words="--families")
+    assert not (tmp_path / "other.db").exists()
+    trained.ok("learn", "--spam", corpus / "spam", "--families", "metatokens",
+               *other)
+    told = trained.ok("status", "--json", *other).json
+    assert told["spam"] == 80 and told["payload_bytes"] < 80 * 200
+    trained.fails(64, "score", mail(), "--families", "text", "--server",
+                  "unix:/nowhere", words="--families")
+
+
 def test_max_symbols_bounds_the_registry(neurald, configured, mail):
     path = configured("rule default { max_symbols = 3 }\n")
     neurald.ok("learn", "--spam", mail(), "--config", path)
