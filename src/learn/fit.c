@@ -2,12 +2,12 @@
  *
  * Fitting a model to samples in memory, as a cross-validated committee
  * (Parmanto, Munro and Doyle 1996). The samples are dealt into folds, each
- * class for itself; for every fold a network, a member, learns the other folds
- * and judges it. So every sample gets log-odds from a network that has not seen
- * it, which give calibration and thresholds, and the members, joined into one
- * network that answers their mean, are the model: nothing is trained twice. A
- * single member errs more than the mean of all, so calibration and thresholds
- * err on the side of caution.
+ * class for itself; for every fold a network, a member, learns the others, but
+ * for a few next to it in turn, and judges what it left out. So every sample
+ * gets log-odds from networks that have not seen it, which give calibration and
+ * thresholds, and the members, joined into one network that answers their mean,
+ * are the model: nothing is trained twice. Few members err more than the mean
+ * of all, so calibration and thresholds err on the side of caution.
  *
  * How a network learns is in fit_plan.c. This knows nothing of stores and
  * leases, and makes no decision: whether the model is better than another is
@@ -33,9 +33,11 @@ struct fit {
     struct nd_fit_plan plan;
     struct nd_dataset *set;      /* all samples, in order */
     struct nd_network **members; /* [plan.members] */
-    uint8_t *fold_of;            /* [count]: the member that judges it */
+    uint8_t *fold_of;            /* [count] */
     uint8_t *labels;             /* [count] */
-    double *log_odds;            /* [count], of that member */
+    double *judged;              /* [left_out][count]: log-odds of those that
+                                    left a sample out */
+    double *log_odds;            /* [count]: their mean */
     pthread_mutex_t lock;        /* of all below */
     uint32_t next;               /* member to be trained next */
     double done;                 /* members, and shares of those under way */
@@ -83,13 +85,22 @@ static void deal(struct fit *fit)
     deal_class(fit, 1, &random);
 }
 
-/* All samples but those of one fold. */
-static struct nd_dataset *leave_out(const struct fit *fit, uint32_t fold)
+/* How many folds before a member's own the sample's fold is, round. The first
+ * left_out of these are left out by the member. */
+static uint32_t folds_behind(const struct fit *fit, uint32_t member,
+                             size_t sample)
+{
+    uint32_t folds = fit->plan.members;
+    return (fit->fold_of[sample] + folds - member) % folds;
+}
+
+/* The samples that a member learns. */
+static struct nd_dataset *leave_out(const struct fit *fit, uint32_t member)
 {
     uint32_t *rows = nd_calloc(fit->count, sizeof(*rows));
     size_t count = 0;
     for (size_t i = 0; i < fit->count; i++)
-        if (fit->fold_of[i] != fold)
+        if (folds_behind(fit, member, i) >= fit->plan.left_out)
             rows[count++] = (uint32_t)i;
     struct nd_dataset *set = nd_dataset_select(fit->set, rows, count);
     free(rows);
@@ -144,7 +155,7 @@ static enum nd_status train(struct training *training,
     return ND_OK;
 }
 
-/* Trains a member and lets it judge its fold. */
+/* Trains a member and lets it judge what it left out. */
 static enum nd_status fit_member(struct fit *fit, uint32_t member,
                                  struct nd_error *error)
 {
@@ -155,10 +166,12 @@ static enum nd_status fit_member(struct fit *fit, uint32_t member,
     if (status != ND_OK)
         return status;
     for (size_t i = 0; i < fit->count; i++) {
-        if (fit->fold_of[i] != member)
+        uint32_t behind = folds_behind(fit, member, i);
+        if (behind >= fit->plan.left_out)
             continue;
         struct nd_sparse row = nd_dataset_row(fit->set, i);
-        fit->log_odds[i] = (double)nd_network_score(fit->members[member], &row);
+        fit->judged[behind * fit->count + i] =
+            (double)nd_network_score(fit->members[member], &row);
     }
     return ND_OK;
 }
@@ -209,6 +222,8 @@ static enum nd_status fit_members(struct fit *fit, struct nd_error *error)
                           ? fit->options->threads
                           : fit->plan.members;
     fit->members = nd_calloc(fit->plan.members, sizeof(*fit->members));
+    fit->judged =
+        nd_calloc(fit->plan.left_out * fit->count, sizeof(*fit->judged));
     deal(fit);
     while (count + 1 < wanted && count < ND_FIT_THREADS &&
            pthread_create(&threads[count], NULL, work, fit) == 0)
@@ -246,11 +261,22 @@ static void set_figures(const struct fit *fit, struct nd_model *model)
     free(probabilities);
 }
 
+static void average_judgements(struct fit *fit)
+{
+    for (size_t i = 0; i < fit->count; i++) {
+        double sum = 0;
+        for (uint32_t k = 0; k < fit->plan.left_out; k++)
+            sum += fit->judged[k * fit->count + i];
+        fit->log_odds[i] = sum / fit->plan.left_out;
+    }
+}
+
 static enum nd_status build(struct fit *fit, struct nd_error *error,
                             struct nd_model **model_r)
 {
     struct nd_calibration calibration;
     struct nd_network *network;
+    average_judgements(fit);
     enum nd_status status = nd_calibrate(fit->log_odds, fit->labels, fit->count,
                                          error, &calibration);
     if (status != ND_OK)
@@ -296,6 +322,7 @@ static void free_fit(struct fit *fit)
     nd_dataset_destroy(&fit->set);
     free(fit->fold_of);
     free(fit->labels);
+    free(fit->judged);
     free(fit->log_odds);
 }
 

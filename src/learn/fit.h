@@ -40,12 +40,12 @@ struct nd_fit_options {
 };
 
 /* Fits a model on all samples: a committee of networks, each of which learns
- * all but one of as many stratified folds; calibration and thresholds come from
- * the log-odds of the one that did not learn a sample. The model's names, rule
- * and key id are the caller's to fill. The same comes out with any number of
- * threads. ND_NOTHING where a class has fewer than 2 samples. Memory:
- * nd_dataset of the samples, plus the networks, and for each thread the
- * optimizer's state. */
+ * all but one of as many stratified folds, with few samples all but a quarter;
+ * calibration and thresholds come from the log-odds of those that did not learn
+ * a sample. The model's names, rule and key id are the caller's to fill. The
+ * same comes out with any number of threads. ND_NOTHING where a class has fewer
+ * than 2 samples. Memory: nd_dataset of the samples, plus the networks, and for
+ * each thread the optimizer's state. */
 enum nd_status nd_fit(const struct nd_fit_sample *samples, size_t count,
                       const struct nd_fit_options *options,
                       struct nd_error *error,

@@ -12,9 +12,10 @@
 
 struct nd_fit_plan {
     struct nd_scaling scaling;
-    uint32_t inputs;  /* columns of the whole network */
-    uint32_t units;   /* hidden units of the whole network */
-    uint32_t members; /* networks that it is made of, 2 and more */
+    uint32_t inputs;   /* columns of the whole network */
+    uint32_t units;    /* hidden units of the whole network */
+    uint32_t members;  /* networks that it is made of, 2 and more */
+    uint32_t left_out; /* folds, of as many as members, that each leaves out */
     struct nd_train_options training; /* of a member, without a callback */
     uint32_t group_ends[ND_FAMILY_COUNT + 1];
     /* The columns that members have, rising: members know them by their place

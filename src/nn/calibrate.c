@@ -11,6 +11,11 @@
  * excesses over a high threshold tend to for all light tails (Pickands 1975;
  * shape 0 of the generalised Pareto distribution, whose one parameter is the
  * mean excess), and the threshold is where that tail has the target left.
+ *
+ * The mean of six excesses is itself a matter of luck. What a class's whole
+ * upper half says, taken as half of a normal distribution, varies less, but
+ * knows nothing of heavy tails. The threshold lies between the two, the nearer
+ * to the first the more excesses there are.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +28,8 @@
 #define SMALLEST_SLOPE 1e-3
 #define TAIL_SHARE 0.1 /* of a class, taken as its tail */
 #define TAIL_LEAST 10  /* samples, fewer only where the class has fewer */
+#define HALF_WEIGHT 20 /* of the upper half, in excesses of the tail */
+#define LEAST_TARGET 1e-9
 /* Where the classes lie far apart, targets would be met near one half; mail of
  * another kind lies between, and is better left undecided. */
 #define SPAM_LEAST 0.95
@@ -171,33 +178,76 @@ static int rising(const void *first, const void *second)
     return (a > b) - (a < b);
 }
 
+/* How many deviations from the middle of a normal distribution a share of it
+ * begins, where the deviation was taken from as many samples as freedom says:
+ * Student's distribution by Fisher's expansion (Abramowitz and Stegun 26.7.5).
+ * share is 0.5 at most. */
+static double deviations(double share, double freedom)
+{
+    double low = 0, high = 10;
+    while (high - low > 1e-9) {
+        double middle = (low + high) / 2;
+        if (erfc(middle / sqrt(2)) / 2 > share)
+            low = middle;
+        else
+            high = middle;
+    }
+    double z = low, cube = z * z * z;
+    return z + (cube + z) / (4 * freedom) +
+           (5 * cube * z * z + 16 * cube + 3 * z) / (96 * freedom * freedom);
+}
+
+/* Where a share of target is left beyond, by the values' upper half, rising. */
+static double half_limit(const double *values, size_t n, double target)
+{
+    double middle = (values[(n - 1) / 2] + values[n / 2]) / 2;
+    double squares = 0;
+    size_t above = n / 2;
+    if (above == 0)
+        return middle;
+    for (size_t i = n - above; i < n; i++)
+        squares += (values[i] - middle) * (values[i] - middle);
+    return middle + sqrt(squares / (double)above) *
+                        deviations(fmin(target, 0.5), (double)above);
+}
+
+/* The same by the tail, which has tail values, 1 to n - 1. */
+static double excess_limit(const double *values, size_t n, size_t tail,
+                           double target)
+{
+    double base = values[n - 1 - tail];
+    double excess = 0;
+    for (size_t i = n - tail; i < n; i++)
+        excess += values[i] - base;
+    double share = (double)tail / (double)n;
+    return base + excess / (double)tail * log(share / target);
+}
+
 /* The value that a share of target of the class lies beyond, upwards. sign
  * turns the order round for the lower tail. NaN without a sample. */
 static double tail_limit(const double *log_odds, const uint8_t *labels,
                          size_t count, int label, double target)
 {
     double sign = label ? -1 : 1;
+    double limit = NAN;
     double *values = nd_calloc(count, sizeof(*values));
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         if ((labels[i] != 0) == label)
             values[n++] = sign * log_odds[i];
     qsort(values, n, sizeof(*values), rising);
-    size_t tail = (size_t)ceil(TAIL_SHARE * (double)n);
-    if (tail < TAIL_LEAST)
-        tail = TAIL_LEAST;
+    target = fmax(target, LEAST_TARGET);
+    double tenth = TAIL_SHARE * (double)n;
+    size_t tail = (size_t)fmax(ceil(tenth), TAIL_LEAST);
     if (tail + 1 > n)
         tail = n > 1 ? n - 1 : 0;
-    double base = n > 0 ? values[n - 1 - tail] : NAN;
-    double excess = 0;
-    for (size_t i = n - tail; i < n; i++)
-        excess += values[i] - base;
+    if (n > 0)
+        limit = half_limit(values, n, target);
+    if (tail > 0)
+        limit += tenth / (tenth + HALF_WEIGHT) *
+                 (excess_limit(values, n, tail, target) - limit);
     free(values);
-    if (tail == 0)
-        return sign * base;
-    double mean = excess / (double)tail;
-    double share = (double)tail / (double)n;
-    return sign * (base + mean * log(share / fmax(target, 1e-9)));
+    return sign * limit;
 }
 
 void nd_set_thresholds(const double *log_odds, const uint8_t *labels,

@@ -38,7 +38,8 @@ struct nd_targets {
 /* Sets the thresholds of a fitted calibration from probabilities' ranks: spam
  * where the held-out false-positive rate stays at or below targets.fpr, with
  * the upper end of the ham's tail taken as a smooth fit rather than as its
- * single worst message; ham likewise with targets.fnr. spam_threshold is at
+ * single worst message, and with few samples more from the upper half of all
+ * than from the tail; ham likewise with targets.fnr. spam_threshold is at
  * least 0.95 and ham_threshold at most 0.05: a verdict is never less sure. */
 void nd_set_thresholds(const double *log_odds, const uint8_t *labels,
                        size_t count, struct nd_targets targets,

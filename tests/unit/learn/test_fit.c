@@ -124,6 +124,46 @@ static void it_is_judged_on_what_it_did_not_learn(void **state)
     free_set(&set);
 }
 
+/* Shares of a set that are decided, rightly and wrongly. */
+static void share_decided(const struct nd_model *model, const struct set *set,
+                          double *right, double *wrong)
+{
+    const struct nd_calibration *calibration = &model->calibration;
+    struct nd_scorer *scorer = NULL;
+    struct nd_arena *arena = nd_arena_create(0);
+    assert_int_equal(nd_scorer_create(model, NULL, &scorer), ND_OK);
+    for (size_t i = 0; i < set->count; i++) {
+        double probability = nd_probability(
+            calibration,
+            nd_scorer_log_odds(scorer, &set->samples[i].features, arena));
+        bool spam = probability >= calibration->spam_threshold;
+        bool ham = probability <= calibration->ham_threshold;
+        if (spam || ham)
+            *(spam == (set->samples[i].label != 0) ? right : wrong) +=
+                1 / (double)set->count;
+    }
+    nd_scorer_destroy(&scorer);
+    nd_arena_destroy(&arena);
+}
+
+/* What one network says of a sample that it has not learned varies, and would
+ * put the thresholds out of reach. */
+static void few_samples_give_verdicts(void **state)
+{
+    struct set test = make_set(300, 300, 99);
+    double right = 0, wrong = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct set train = make_set(60, 60, seed);
+        struct nd_model *model = fit(&train, &usual);
+        share_decided(model, &test, &right, &wrong);
+        nd_model_destroy(&model);
+        free_set(&train);
+    }
+    assert_true(right / 5 > 0.45);
+    assert_true(wrong / 5 < 0.005);
+    free_set(&test);
+}
+
 static void the_seed_alone_decides_the_model(void **state)
 {
     struct set set = make_set(40, 40, 5);
@@ -222,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_tells_apart_what_it_has_not_seen),
         cmocka_unit_test(it_is_judged_on_what_it_did_not_learn),
+        cmocka_unit_test(few_samples_give_verdicts),
         cmocka_unit_test(the_seed_alone_decides_the_model),
         cmocka_unit_test(threads_change_nothing_but_the_time),
         cmocka_unit_test(hidden_units_are_those_of_the_whole),

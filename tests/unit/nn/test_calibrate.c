@@ -167,6 +167,28 @@ static void thresholds_keep_the_target_on_new_samples(void **state)
     free(fresh);
 }
 
+/* Thresholds fitted on 40 samples of each class, 5 deviations apart: none
+ * lies beyond most of the other class, and on average they keep the target. */
+static void few_samples_give_thresholds_of_use(void **state)
+{
+    struct scores *fresh = draw(MOST, 2.5, 99);
+    double lost = 0, least = 1;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct scores *scores = draw(80, 2.5, seed);
+        struct nd_calibration calibration = calibrate(scores);
+        nd_set_thresholds(scores->log_odds, scores->labels, scores->count,
+                          (struct nd_targets){0.001, 0.001}, &calibration);
+        double share =
+            share_above(fresh, 1, &calibration, calibration.spam_threshold);
+        lost += share_above(fresh, 0, &calibration, calibration.spam_threshold);
+        least = share < least ? share : least;
+        free(scores);
+    }
+    assert_true(lost / 100 < 0.001);
+    assert_true(least > 0.4);
+    free(fresh);
+}
+
 static void one_bad_ham_does_not_decide_the_threshold(void **state)
 {
     struct scores *scores = draw(2000, 4, 1);
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(huge_scores_do_not_break_the_fit),
         cmocka_unit_test(a_missing_class_is_told),
         cmocka_unit_test(thresholds_keep_the_target_on_new_samples),
+        cmocka_unit_test(few_samples_give_thresholds_of_use),
         cmocka_unit_test(one_bad_ham_does_not_decide_the_threshold),
         cmocka_unit_test(a_verdict_is_never_less_than_95_percent_sure),
         cmocka_unit_test(a_lower_target_means_a_higher_threshold),
