@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -29,6 +30,7 @@ base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/log
 mail_debug = yes
+auth_username_chars =
 protocols = imap
 listen = 127.0.0.1
 ssl = no
@@ -53,6 +55,10 @@ namespace inbox {{
   }}
   mailbox Archive {{
     auto = create
+  }}
+  mailbox Papierkorb {{
+    auto = create
+    special_use = \\Trash
   }}
 }}
 service imap-login {{
@@ -113,10 +119,11 @@ class Place:
             f"server=http://127.0.0.1:{self.port}\ntoken_file={token}\n"
             f"program={scripts}/neurald\n")
 
-    def connect(self):
+    def connect(self, user="ann"):
         assert self.dovecot.poll() is None, (self.folder / "out").read_text()
         imap = imaplib.IMAP4("127.0.0.1", self.imap_port)
-        imap.login("ann", "x")
+        imap._simple_command("LOGIN", imap._quote(user), "x")
+        imap.state = "AUTH"
         for mailbox in ("INBOX", "Junk", "Trash", "Archive"):
             imap.select(mailbox)  # makes its folder
         return imap
@@ -143,12 +150,13 @@ class Place:
         path.write_bytes(message)
         os.chown(path, self.user.pw_uid, self.user.pw_gid)
 
-    def move(self, source, target):
+    def move(self, source, target, imap=None):
         """Moves what is in source, and answers how many."""
-        self.imap.select(source)
-        _, (found,) = self.imap.search(None, "ALL")
+        imap = imap or self.imap
+        imap.select(source)
+        _, (found,) = imap.search(None, "ALL")
         numbers = found.split()
-        status, answer = self.imap._simple_command(
+        status, answer = imap._simple_command(
             "MOVE", b",".join(numbers).decode(), target)
         assert status == "OK", answer
         return len(numbers)
@@ -204,15 +212,94 @@ def test_moving_is_learning_whatever_the_target_but_the_trash(place):
     assert place.counts() == (1, 1)
 
 
-def test_mail_is_moved_though_the_daemon_is_away(place):
+@pytest.mark.parametrize("mailbox", ["Trash", "Trash.old", "Papierkorb",
+                                     "Junk.old"])
+def test_throwing_away_is_no_learning(place, mailbox):
+    spam, ham = place.counts()
+    place.imap.create(mailbox)
+    place.deliver("Junk", make_mail("spam", 30))
+    assert place.move("Junk", mailbox) >= 1
+    place.deliver("Junk", make_mail("ham", 31))
+    assert place.move("Junk", "Archive") == 1  # what would come behind it
+    wait_for(lambda: outcome_of(place, make_mail("ham", 31)), "the label", 30)
+    assert outcome_of(place, make_mail("spam", 30)) is None
+    place.ask("POST", "/v1/forget", make_mail("ham", 31))
+    assert place.counts() == (spam, ham)
+
+
+def outcome_of(place, message):
+    """As what a message is known; None: not at all."""
+    for label in ("spam", "ham"):
+        told = place.ask("POST", f"/v1/relabel?class={label}&dry_run=1",
+                         message)["rules"][0]
+        if told["unchanged"]:
+            return label
+    return None
+
+
+def waiting(place, user="ann"):
+    folder = place.folder / "mail" / user / "neurald-labels"
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock"
+            and path.name != "lock"] if folder.exists() else []
+
+
+def test_labels_wait_for_a_daemon_that_is_away_or_hangs(place):
+    """The move does not, and the log says so; what waited arrives once it is
+    back, in its order."""
     place.daemon.kill()
     place.daemon.wait()
     place.deliver("INBOX", make_mail("spam", 6))
-    assert place.move("INBOX", "Junk") == 1
-    place.imap.select("Junk")
-    _, (found,) = place.imap.search(None, "ALL")
-    assert found
+    assert place.move("INBOX", "Junk") >= 1
+    wait_for(lambda: "cannot ask the daemon" in place.log, "the log", 30)
+    with socket.create_server(("127.0.0.1", place.port), backlog=64):
+        for number in range(40, 60):
+            place.deliver("INBOX", make_mail("spam", number))
+        began = time.monotonic()
+        assert place.move("INBOX", "Junk") == 20
+        # Dovecot would wait 10 s for each.
+        assert time.monotonic() - began < 60
+        assert len(waiting(place)) >= 21
     place.start_daemon()
+    assert place.move("Junk", "INBOX") >= 20  # the first of them tries again
+    wait_for(lambda: not waiting(place), "the labels", 60)
+    assert outcome_of(place, make_mail("spam", 45)) == "ham"
+    assert place.move("INBOX", "Junk") >= 20
+    wait_for(lambda: outcome_of(place, make_mail("spam", 45)) == "spam",
+             "the last label", 60)
+
+
+@pytest.mark.parametrize("user", ["a;b c", "o'hara \"x\"", "$HOME`id`",
+                                  "a\\b*%?&|"])
+def test_odd_names_of_users_do_no_harm(place, user):
+    imap = place.connect(user)
+    message = make_mail("spam", 600 + len(user))
+    assert imap.append("INBOX", None, None, message)[0] == "OK"
+    assert place.move("INBOX", "Junk", imap) == 1
+    imap.logout()
+    wait_for(lambda: outcome_of(place, message) == "spam", "the label", 30)
+
+
+@pytest.mark.parametrize("message", [
+    make_mail("spam", 700) + b"\r\n" + b"0123456789abcde\n" * 1250000,
+    make_mail("spam", 701).replace(b"\n\n", b"\n\n\0\0", 1) + b"\0body\0",
+    b"\n", b"no header at all \xff\0\n"], ids=["20 MB", "NUL", "empty", "odd"])
+def test_odd_messages_are_moved_and_learned(place, message):
+    spam, ham = place.counts()
+    place.deliver("INBOX", message)
+    assert place.move("INBOX", "Junk") >= 1
+    wait_for(lambda: not waiting(place) and place.counts() != (spam, ham),
+             "the label", 60)
+    assert place.counts() == (spam + 1, ham)
+
+
+def test_without_a_place_for_the_queue_the_daemon_is_asked_at_once(place):
+    script = place.folder / "scripts/neurald-learn"
+    message = make_mail("spam", 800)
+    done = subprocess.run([script, "spam"], input=message,
+                          env={"HOME": "/proc", "PATH": os.environ["PATH"]},
+                          stderr=subprocess.PIPE, text=False, check=False)
+    assert done.returncode == 0 and b"no queue" in done.stderr, done.stderr
+    assert outcome_of(place, message) == "spam"
 
 
 def test_the_scripts_compile_without_a_warning(place):
