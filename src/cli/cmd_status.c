@@ -108,7 +108,9 @@ static void print_training(const struct nd_rule_facts *facts)
         print_date(facts->lease->since_ms);
         fputs(" until ", stdout);
         print_date(facts->lease->until_ms);
-        fputs("\n", stdout);
+        puts(facts->lease->until_ms < nd_clock_wall_ms()
+                 ? ", left behind: the next training takes it over"
+                 : "");
     } else {
         puts("  lease      free");
     }

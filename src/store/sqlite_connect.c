@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Connections to the SQLite file. Most take part in SQLite's locking. A reader
- * who may not write beside the file cannot, and reads it as it is as long as
- * no log waits there; when somebody else has begun to write, it connects anew.
+ * who may not write beside the file, or has no room to, cannot, and reads it as
+ * it is as long as no log waits there; when somebody else has begun to write,
+ * it connects anew.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -162,8 +163,10 @@ static struct nd_sqlite_stamp stamp_of(const struct nd_sqlite *db)
 
 void nd_sqlite_connect_for_use(struct nd_sqlite *db)
 {
-    if (db->read_only && !nd_sqlite_has_log(db) &&
-        !nd_sqlite_folder_allows(db->path, W_OK | X_OK)) {
+    bool locks =
+        !db->no_room &&
+        (!db->read_only || nd_sqlite_folder_allows(db->path, W_OK | X_OK));
+    if (!locks && !nd_sqlite_has_log(db)) {
         struct nd_sqlite_stamp stamp = stamp_of(db);
         nd_sqlite_connect_immutable(db);
         db->immutable = true;

@@ -186,7 +186,9 @@ void nd_sqlite_begin(struct nd_sqlite *db, bool write)
         nd_sqlite_failed(db, SQLITE_READONLY);
         return;
     }
-    if (db->immutable)
+    if (db->immutable && write)
+        nd_sqlite_regain(db);
+    else if (db->immutable)
         nd_sqlite_refresh(db);
     nd_sqlite_run(db, nd_sqlite_statement(db, write ? ND_SQL_BEGIN_WRITE
                                                     : ND_SQL_BEGIN_READ));

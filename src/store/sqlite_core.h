@@ -45,6 +45,7 @@ struct nd_sqlite {
     int64_t seen_version, seen_revisions; /* of nd_sqlite_wait_change */
     struct nd_random random;
     sqlite3_stmt *statements[ND_SQL_COUNT];
+    bool no_room;   /* for the memory that connections share beside the file */
     bool immutable; /* read without locks, as long as stamp is the file's */
     struct nd_sqlite_stamp stamp;
 
@@ -217,6 +218,10 @@ extern const struct nd_sqlite_migration nd_sqlite_migrations[ND_STORE_VERSION];
 
 /* Closes handle and statements, frees db. */
 void nd_sqlite_close(struct nd_store *store);
+/* Connects anew a file that is read as it is for want of room, now that it is
+ * to be written; ND_FULL where there still is none. */
+void nd_sqlite_regain(struct nd_sqlite *db);
+
 /* Connects anew where an immutable file has changed after all. */
 void nd_sqlite_refresh(struct nd_sqlite *db);
 extern const struct nd_backend nd_sqlite_backend;

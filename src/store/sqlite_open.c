@@ -140,13 +140,11 @@ static enum nd_status check_kind(struct nd_sqlite *db, struct nd_error *error)
 
 /* ---- opening ---- */
 
-static enum nd_status settle(struct nd_sqlite *db, struct nd_error *error)
+static void set_limits(struct nd_sqlite *db)
 {
     char text[64];
-    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
-                            NULL);
     if (db->read_only)
-        return ND_OK;
+        return;
     (void)snprintf(text, sizeof(text), "PRAGMA journal_size_limit = %d",
                    WAL_LIMIT_BYTES);
     nd_sqlite_pragma(db, text);
@@ -154,12 +152,27 @@ static enum nd_status settle(struct nd_sqlite *db, struct nd_error *error)
                    db->options.max_pages);
     if (db->options.max_pages > 0)
         nd_sqlite_pragma(db, text);
+}
+
+static enum nd_status settle(struct nd_sqlite *db, struct nd_error *error)
+{
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
+                            NULL);
+    set_limits(db);
     if (db->failed != ND_OK && error != NULL)
         *error = db->failure;
     return db->failed;
 }
 
 /* Until the file is known to be ours, closing it must not write to it. */
+static enum nd_status connect(struct nd_sqlite *db, struct nd_error *error)
+{
+    nd_sqlite_connect_for_use(db);
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                            NULL);
+    return check_kind(db, error);
+}
+
 static enum nd_status open_existing(struct nd_sqlite *db,
                                     struct nd_error *error)
 {
@@ -168,14 +181,35 @@ static enum nd_status open_existing(struct nd_sqlite *db,
         status = probe(db, error);
     if (status != ND_OK)
         return status;
-    nd_sqlite_connect_for_use(db);
-    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-                            NULL);
-    status = check_kind(db, error);
+    status = connect(db, error);
+    if (status == ND_FULL && !nd_sqlite_has_log(db)) {
+        nd_sqlite_disconnect(db);
+        db->no_room = true;
+        status = connect(db, error);
+    }
     if (status == ND_OK)
         status = nd_sqlite_migrate(db, nd_sqlite_migrations, ND_STORE_VERSION,
                                    error);
     return status == ND_OK ? settle(db, error) : status;
+}
+
+/* The first look at the file is what needs room: for the memory that
+ * connections share. */
+void nd_sqlite_regain(struct nd_sqlite *db)
+{
+    nd_sqlite_disconnect(db);
+    db->no_room = false;
+    nd_sqlite_connect_for_use(db);
+    set_limits(db);
+    (void)nd_sqlite_pragma_number(db, "PRAGMA user_version");
+    if (db->failed != ND_FULL)
+        return;
+    struct nd_error failure = db->failure;
+    nd_sqlite_disconnect(db);
+    db->no_room = true;
+    nd_sqlite_connect_for_use(db);
+    db->failed = ND_FULL;
+    db->failure = failure;
 }
 
 static bool is_missing(const char *path)
