@@ -54,10 +54,11 @@ static void tell_no_model(struct scoring *run)
     }
 }
 
-static enum nd_status tell_verdict(struct scoring *run,
-                                   const struct nd_item *item,
-                                   const struct nd_verdict *verdict)
+static enum nd_status tell_verdict(const char *path, const void *result,
+                                   void *context)
 {
+    struct scoring *run = context;
+    const struct nd_verdict *verdict = result;
     enum nd_status status = ND_OK;
     run->verdicts[nd_verdict_exit(verdict->kind)]++;
     if (verdict->generation == 0) {
@@ -66,33 +67,51 @@ static enum nd_status tell_verdict(struct scoring *run,
     if (run->cli->json) {
         struct nd_json json = {0};
         nd_json_open(&json, NULL, '{');
-        nd_verdict_json(item->path, verdict, &json);
+        nd_verdict_json(path, verdict, &json);
         nd_json_close(&json, '}');
         status = nd_json_line(&json, stdout, &run->cli->error);
         nd_json_free(&json);
     } else {
-        nd_verdict_print(item->path, verdict, stdout);
+        nd_verdict_print(path, verdict, stdout);
     }
     return status;
 }
 
-static enum nd_status score_item(struct scoring *run,
-                                 const struct nd_item *item)
+static void score_item(const struct nd_item *item, void *result, void *context)
 {
-    struct nd_verdict verdict;
-    json_t *answer = NULL;
+    const struct scoring *run = context;
+    nd_engine_score(run->session->engines[0], &item->message, item->scan,
+                    item->arena, result);
+}
+
+/* A daemon is asked about one after the other, over one connection. */
+static enum nd_status ask_each(struct scoring *run, struct nd_reading *reading,
+                               uint64_t *scored_r)
+{
+    struct nd_item item;
     enum nd_status status = ND_OK;
-    if (run->remote != NULL) {
-        status = nd_remote_score(run->remote, item, 0, &answer, &verdict);
-    } else {
-        nd_engine_score(run->session->engines[0], &item->message, item->scan,
-                        item->arena, &verdict);
+    while (status == ND_OK &&
+           (status = nd_reading_next(reading, &item)) == ND_OK) {
+        struct nd_verdict verdict;
+        json_t *answer = NULL;
+        status = nd_remote_score(run->remote, &item, 0, &answer, &verdict);
+        if (status == ND_OK) {
+            status = tell_verdict(item.path, &verdict, run);
+        }
+        json_decref(answer);
+        (*scored_r)++;
     }
-    if (status == ND_OK) {
-        status = tell_verdict(run, item, &verdict);
-    }
-    json_decref(answer);
     return status;
+}
+
+static enum nd_status score_each(struct scoring *run,
+                                 struct nd_reading *reading, uint64_t *scored_r)
+{
+    struct nd_reading_work work = {.result_size = sizeof(struct nd_verdict),
+                                   .work = score_item,
+                                   .tell = tell_verdict,
+                                   .context = run};
+    return nd_reading_each(reading, &work, scored_r);
 }
 
 static enum nd_status score_paths(struct scoring *run, const char *const *paths,
@@ -100,7 +119,6 @@ static enum nd_status score_paths(struct scoring *run, const char *const *paths,
                                   const struct nd_scan_file *scans)
 {
     struct nd_reading *reading = NULL;
-    struct nd_item item;
     uint64_t scored = 0;
     enum nd_status status =
         nd_reading_open(run->cli, paths, count, scans, &reading);
@@ -108,13 +126,8 @@ static enum nd_status score_paths(struct scoring *run, const char *const *paths,
         /* An exit status of 1 would say ham. */
         return status == ND_NOTHING ? ND_DATA : status;
     }
-    while (status == ND_OK) {
-        status = nd_reading_next(reading, &item);
-        if (status == ND_OK) {
-            status = score_item(run, &item);
-            scored++;
-        }
-    }
+    status = run->remote != NULL ? ask_each(run, reading, &scored)
+                                 : score_each(run, reading, &scored);
     nd_reading_close(&reading);
     if (status == ND_NOTHING && scored > 0) {
         return ND_OK;

@@ -48,6 +48,23 @@ enum nd_status nd_reading_next_raw(struct nd_reading *reading,
 enum nd_status nd_reading_parse(struct nd_reading *reading,
                                 struct nd_item *item) ND_MUST_CHECK;
 
+/* What nd_reading_each does with a message. work runs on any thread, for
+ * several messages at a time, and fills in result, of result_size bytes; tell
+ * runs on one at a time, in the order of the messages, and ends it all where it
+ * fails. */
+struct nd_reading_work {
+    size_t result_size;
+    void (*work)(const struct nd_item *item, void *result, void *context);
+    enum nd_status (*tell)(const char *path, const void *result, void *context);
+    void *context;
+};
+/* Reads all messages that are left and works on them with as many threads as
+ * there are processors; few messages take one. count_r: messages told.
+ * ND_NOTHING after the last, else tell's status. */
+enum nd_status nd_reading_each(struct nd_reading *reading,
+                               const struct nd_reading_work *work,
+                               uint64_t *count_r) ND_MUST_CHECK;
+
 /* Share of files done, 0 to 1, and how many messages were left out. */
 double nd_reading_done(const struct nd_reading *reading);
 uint64_t nd_reading_skipped(const struct nd_reading *reading);

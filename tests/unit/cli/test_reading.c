@@ -170,6 +170,87 @@ static void a_filter_matches_by_every_part(void **state)
     assert_false(nd_filter_matches(&other.filter, &sample));
 }
 
+/* ---- several at a time ---- */
+
+#define MANY 300
+
+/* An mbox whose messages have their numbers as subjects. */
+static char *write_many(void)
+{
+    struct nd_buffer text = {0};
+    for (int i = 0; i < MANY; i++)
+        nd_buffer_printf(&text,
+                         "From a@b Mon Jan  1 10:00:00 2024\n"
+                         "Subject: %d\n\nbody\n\n",
+                         i);
+    char *path = write_file(".many", (const char *)text.data, text.length);
+    nd_buffer_free(&text);
+    return path;
+}
+
+/* Later messages are often done before earlier ones. */
+static void read_number(const struct nd_item *item, void *result, void *context)
+{
+    int number = atoi(item->message.subject.data);
+    (void)context;
+    (void)usleep((unsigned)(number * 7 % 5) * 100U);
+    memcpy(result, &number, sizeof number);
+}
+
+struct told {
+    int count;
+    int last; /* message to be told */
+};
+
+static enum nd_status tell_number(const char *path, const void *result,
+                                  void *context)
+{
+    struct told *told = context;
+    int number;
+    memcpy(&number, result, sizeof number);
+    assert_int_equal(number, told->count);
+    assert_int_equal(atoi(strrchr(path, ':') + 1), number + 1);
+    told->count++;
+    return number == told->last ? ND_TEMPORARY : ND_OK;
+}
+
+static enum nd_status read_many(struct told *told, uint64_t *count_r)
+{
+    struct nd_reading_work work = {.result_size = sizeof(int),
+                                   .work = read_number,
+                                   .tell = tell_number,
+                                   .context = told};
+    char *path = write_many();
+    struct nd_reading *reading = open_path(path, NULL);
+    enum nd_status status = nd_reading_each(reading, &work, count_r);
+    nd_reading_close(&reading);
+    unlink(path);
+    free(path);
+    return status;
+}
+
+static void messages_are_told_in_their_order(void **state)
+{
+    struct told told = {.last = MANY};
+    uint64_t count;
+    (void)state;
+    assert_int_equal(read_many(&told, &count), ND_NOTHING);
+    assert_int_equal(count, MANY);
+    assert_int_equal(told.count, MANY);
+}
+
+static void a_message_that_cannot_be_told_is_the_last(void **state)
+{
+    uint64_t count;
+    (void)state;
+    for (int last = 0; last < MANY; last += 59) {
+        struct told told = {.last = last};
+        assert_int_equal(read_many(&told, &count), ND_TEMPORARY);
+        assert_int_equal(count, last + 1);
+        assert_int_equal(told.count, last + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +259,8 @@ int main(void)
         cmocka_unit_test(a_scan_result_finds_its_message),
         cmocka_unit_test(a_long_message_keeps_its_size),
         cmocka_unit_test(a_filter_matches_by_every_part),
+        cmocka_unit_test(messages_are_told_in_their_order),
+        cmocka_unit_test(a_message_that_cannot_be_told_is_the_last),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
