@@ -64,15 +64,13 @@ static void clear_batch(struct nd_lesson_batch *batch)
     memset(batch->refused, 0, sizeof batch->refused);
 }
 
-/* The store's time now, never the same twice within an engine's lessons about
- * one message: the newer label wins. */
+/* The store's time now; within an engine's lessons about one message it rises,
+ * also where the clock does not or jumps back: the newer label wins. */
 static int64_t label_time(struct nd_engine *engine, bool must_rise)
 {
     int64_t now_ms = nd_clock_wall_ms() + engine->clock_offset_ms;
-    while (must_rise && now_ms <= engine->last_label_ms) {
-        struct timespec pause = {0, 500000};
-        (void)nanosleep(&pause, NULL);
-        now_ms = nd_clock_wall_ms() + engine->clock_offset_ms;
+    if (must_rise && now_ms <= engine->last_label_ms) {
+        now_ms = engine->last_label_ms + 1;
     }
     engine->last_label_ms = now_ms;
     return now_ms;

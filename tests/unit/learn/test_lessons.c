@@ -176,6 +176,20 @@ static void the_later_label_of_one_message_wins_also_within_a_batch(
     assert_int_equal(count_samples(fixture, ND_HAM), 1);
 }
 
+static void it_wins_also_where_the_clock_jumps_back_in_between(void **state)
+{
+    struct fixture *fixture = *state;
+    make_engine(fixture);
+    const struct nd_message *message =
+        make_message(fixture->arena, ND_SPAM, 1, 1);
+    learn_one(fixture, message, NULL, ND_SPAM);
+    fixture->engine->clock_offset_ms -= 3600000;
+    learn_one(fixture, message, NULL, ND_HAM); /* and waits for no clock */
+    flush(fixture);
+    assert_int_equal(fixture->outcomes[ND_PUT_RELABELLED], 1);
+    assert_int_equal(count_samples(fixture, ND_HAM), 1);
+}
+
 static void seed_s08_train_prob_skips_at_random_but_repeats_alike(void **state)
 {
     struct fixture *fixture = *state;
@@ -498,6 +512,7 @@ int main(int argc, char **argv)
         TEST(nothing_is_told_before_it_is_durable),
         TEST(the_same_message_twice_is_one_sample),
         TEST(the_later_label_of_one_message_wins_also_within_a_batch),
+        TEST(it_wins_also_where_the_clock_jumps_back_in_between),
         TEST(seed_s08_train_prob_skips_at_random_but_repeats_alike),
         TEST(seed_s14_findings_that_are_no_number_are_refused_and_counted),
         TEST(our_own_symbols_are_never_learned_from),
