@@ -67,7 +67,16 @@ static const char *remedy_of(enum nd_status status)
         return "give the user that neurald runs as the right to read and "
                "write the store and its folder";
     case ND_FULL:
-        return "make room on the disk; scoring goes on, learning waits";
+        return "make room on the disk (Redis: raise maxmemory); scoring goes "
+               "on, learning waits";
+    case ND_UNAVAILABLE:
+        return "start the server there, or give the right one with --store or "
+               "in the configuration; until then verdicts come from the models "
+               "that daemons have loaded";
+    case ND_CONFIG:
+    case ND_KEY:
+        return "correct the configuration: 'neurald config' shows what is in "
+               "force and from where";
     default:
         return "the message above says what is wrong";
     }
@@ -80,6 +89,23 @@ static void tell_failure(struct nd_doctor *doctor, const char *check,
                    remedy_of(status));
 }
 
+/* Counting is never refused for want of memory, storing is: marking a profile
+ * that there is not as used changes nothing but would have to store. Where the
+ * rule has no samples yet it would leave a trace, so it is not tried. */
+static enum nd_status try_storing(struct nd_store *store,
+                                  const struct nd_scope *scope,
+                                  struct nd_error *error)
+{
+    static const uint8_t nobodys[ND_PROFILE_DIGEST_BYTES];
+    struct nd_store_stats stats;
+    enum nd_status status = nd_store_stats(store, scope, error, &stats);
+    if (status == ND_OK && stats.count[0] + stats.count[1] > 0) {
+        status = nd_store_profile_touch(store, scope->rule, scope->settings,
+                                        nobodys, error);
+    }
+    return status == ND_NO_INPUT ? ND_OK : status;
+}
+
 static void check_writing(struct nd_doctor *doctor)
 {
     struct nd_session *session = NULL;
@@ -89,6 +115,9 @@ static void check_writing(struct nd_doctor *doctor)
         struct nd_scope scope = nd_session_scope(&session->rules[0]);
         status = nd_store_count(session->store, &scope, ND_REFUSED_STORE, 0,
                                 &doctor->cli->error);
+        if (status == ND_OK) {
+            status = try_storing(session->store, &scope, &doctor->cli->error);
+        }
     }
     if (status == ND_OK) {
         nd_doctor_tell(doctor, ND_HEALTH_OK, "writing",

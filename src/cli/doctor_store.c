@@ -43,8 +43,15 @@ static void tell_integrity(const char *line, void *context)
 {
     struct integrity *integrity = context;
     integrity->lines++;
-    if (strstr(line, "maxmemory-policy") != NULL) {
+    if (strstr(line, "maxmemory-policy") != NULL ||
+        strstr(line, "stores nothing more") != NULL) {
         return; /* said below, and worse than a warning */
+    }
+    if (strstr(line, "of its maxmemory") != NULL) {
+        nd_doctor_tell(integrity->doctor, ND_HEALTH_WARN, "free space", line,
+                       "raise maxmemory, or lower the reservoir: a full Redis "
+                       "stops learning, not scoring");
+        return;
     }
     nd_doctor_tell(integrity->doctor, ND_HEALTH_WARN, "integrity", line,
                    "the daemon's clean-up takes care of what can be dropped, "
@@ -63,6 +70,10 @@ static void check_integrity(struct nd_doctor *doctor, struct nd_store *store)
                        "CONFIG SET maxmemory-policy noeviction, and the same "
                        "in redis.conf: a key that is evicted breaks leases "
                        "and models");
+    } else if (status == ND_FULL) {
+        nd_doctor_tell(doctor, ND_HEALTH_FAIL, "free space", error.text,
+                       "raise maxmemory, or lower the reservoir; scoring goes "
+                       "on, learning waits");
     } else if (status != ND_OK) {
         nd_doctor_tell(doctor, ND_HEALTH_FAIL, "integrity", error.text,
                        "put back a copy of the store, or move it away and "

@@ -58,7 +58,8 @@ void nd_host_maintain(struct nd_host_line *line,
     if (status == ND_OK)
         status = nd_store_maintain(line->store, KEEP_MS, false, log_line, NULL,
                                    &error);
-    if (status == ND_CONFIG) /* that Redis may evict keys is said by now */
+    /* that Redis may evict keys, or is full, is said by now */
+    if (status == ND_CONFIG || status == ND_FULL)
         status = ND_OK;
     for (size_t i = 0; status == ND_OK && i < rules->count; i++) {
         const struct nd_rule *rule = &rules->engines[i]->rule;

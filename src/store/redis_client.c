@@ -87,7 +87,8 @@ static const struct meaning meanings[] = {
     {"NDVERSION", ND_VERSION, "upgrade neurald on this host"},
     {"READONLY", ND_UNAVAILABLE, "this server is a replica"},
     {"OOM command not allowed", ND_FULL,
-     "raise maxmemory of Redis, or lower the reservoir"},
+     "raise maxmemory of Redis, or lower the reservoir; what was stored before "
+     "stays, and reading still works"},
     {"MISCONF", ND_FULL, "Redis cannot write to its disk"},
     {"NOREPLICAS", ND_UNAVAILABLE, "Redis has too few replicas"},
     {"NOAUTH", ND_PERMISSION, "Redis asks for a password"},
@@ -104,6 +105,16 @@ static const struct meaning meanings[] = {
     {"WRONGTYPE", ND_DATA, "another program uses our keys; set a prefix"},
 };
 
+/* An error's words without the place in a script, which only we could read. */
+static int length_of_words(const char *text)
+{
+    const char *place = strstr(text, " script: ");
+    size_t length = place != NULL ? (size_t)(place - text) : strlen(text);
+    while (length > 0 && text[length - 1] == '.')
+        length--;
+    return length < 200 ? (int)length : 200;
+}
+
 enum nd_status nd_redis_reply_status(const struct nd_redis_reply *reply,
                                      struct nd_error *error)
 {
@@ -111,8 +122,9 @@ enum nd_status nd_redis_reply_status(const struct nd_redis_reply *reply,
         return ND_OK;
     for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
         if (strstr(reply->text, meanings[i].words) != NULL)
-            return nd_fail(error, meanings[i].status, "Redis: %.200s (%s)",
-                           reply->text, meanings[i].advice);
+            return nd_fail(error, meanings[i].status, "Redis: %.*s (%s)",
+                           length_of_words(reply->text), reply->text,
+                           meanings[i].advice);
     }
     return nd_fail(error, ND_INTERNAL, "Redis: %.300s", reply->text);
 }

@@ -18,6 +18,7 @@
 #include "store/redis_policy.h"
 #include "store/redis_state.h"
 
+#define LITTLE_ROOM 0.9 /* of maxmemory: used */
 #define BUCKETS_A_CALL 2048
 
 struct upkeep {
@@ -297,6 +298,21 @@ static enum nd_status drop_unreached(struct upkeep *upkeep,
 
 /* ---- all of it ---- */
 
+/* Last, when all that can be dropped is. */
+static enum nd_status check_room(struct upkeep *upkeep, struct nd_error *error)
+{
+    double share;
+    enum nd_status status = nd_redis_memory_share(upkeep->redis, error, &share);
+    if (status != ND_OK || share < LITTLE_ROOM)
+        return status;
+    const char *words = share < 1 ? "" : " and stores nothing more";
+    say(upkeep, "Redis uses %.0f %% of its maxmemory%s", 100 * share, words);
+    return share < 1 ? ND_OK
+                     : nd_fail(error, ND_FULL,
+                               "Redis uses %.0f %% of its maxmemory%s",
+                               100 * share, words);
+}
+
 static enum nd_status maintain(struct upkeep *upkeep, struct nd_error *error)
 {
     const char **rules;
@@ -317,7 +333,7 @@ static enum nd_status maintain(struct upkeep *upkeep, struct nd_error *error)
     status = nd_redis_check_policy(upkeep->redis, error);
     if (status == ND_CONFIG && error != NULL)
         say(upkeep, "%s", error->text);
-    return status;
+    return status == ND_OK ? check_room(upkeep, error) : status;
 }
 
 enum nd_status nd_redis_maintain(struct nd_store *store, int64_t keep_ms,

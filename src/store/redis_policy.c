@@ -51,6 +51,21 @@ enum nd_status nd_redis_check_policy(struct nd_redis_store *redis,
     return status;
 }
 
+enum nd_status nd_redis_memory_share(struct nd_redis_store *redis,
+                                     struct nd_error *error, double *share_r)
+{
+    char value[64];
+    uint64_t used = 0;
+    enum nd_status status = nd_redis_used_memory(redis, error, &used);
+    if (status == ND_OK)
+        status = ask_memory(redis, "maxmemory", error, value);
+    if (status != ND_OK)
+        return status;
+    uint64_t most = strtoull(value, NULL, 10);
+    *share_r = most > 0 ? (double)used / (double)most : 0;
+    return ND_OK;
+}
+
 enum nd_status nd_redis_used_memory(struct nd_redis_store *redis,
                                     struct nd_error *error, uint64_t *bytes_r)
 {

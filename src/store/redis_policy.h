@@ -12,6 +12,12 @@
 enum nd_status nd_redis_check_policy(struct nd_redis_store *redis,
                                      struct nd_error *error) ND_MUST_CHECK;
 
+/* How much of its maxmemory the server uses, from 0; 0 where there is no
+ * limit. From 1 on it refuses what stores. */
+enum nd_status nd_redis_memory_share(struct nd_redis_store *redis,
+                                     struct nd_error *error,
+                                     double *share_r) ND_MUST_CHECK;
+
 /* Memory that the server uses for data, in bytes. */
 enum nd_status nd_redis_used_memory(struct nd_redis_store *redis,
                                     struct nd_error *error,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole store copied by the program, and what doctor --gc finds in Redis."""
+import re
 import shutil
 import socket
 import subprocess
@@ -116,3 +117,27 @@ def test_a_store_that_redis_may_evict_fails_doctor(trained, redis):
     failed = [line for line in found.lines if line["result"] == "fail"]
     assert [line["check"] for line in failed] == ["eviction"]
     assert "noeviction" in failed[0]["remedy"]
+
+
+def test_doctor_says_that_redis_is_full_or_nearly(neurald, redis, corpus):
+    neurald.ok("learn", "--store", redis.url, "--spam", corpus / "spam",
+               "--ham", corpus / "ham")
+    redis.ask("SETRANGE", "not-ours", "50000000", "x")  # clients take little
+    used = int(re.search(r"used_memory:(\d+)",
+                         redis.ask("INFO", "memory")).group(1))
+
+    def doctor(share, status):
+        redis.ask("CONFIG", "SET", "maxmemory", str(int(used * share)))
+        told = neurald.run("doctor", "--json", "--store", redis.url)
+        assert told.status == status, told.text
+        return {line["check"]: line for line in told.lines
+                if line["result"] != "ok" and line["check"] != "model"}
+
+    assert not doctor(2, 0)
+    assert doctor(1 / 0.95, 0)["free space"]["result"] == "warn"
+    told = doctor(0.5, 69)
+    assert told["free space"]["result"] == told["writing"]["result"] == "fail"
+    assert "maxmemory" in told["free space"]["remedy"]
+    assert "reading still works" in told["writing"]["text"]
+    assert "script" not in told["writing"]["text"]
+    neurald.ok("status", "--store", redis.url)
