@@ -114,8 +114,12 @@ static const char *const *names_of(const struct nd_rspamd_profile *profile,
     size_t count = metatokens + (size_t)profile->symbol_count;
     const char **names = nd_arena_take(arena, (count + 1) * sizeof(*names));
     for (uint32_t i = 0; i < metatokens; i++) {
-        char text[64];
-        (void)snprintf(text, sizeof(text), NAME_PREFIX "metatoken:%u", i + 1);
+        char text[64], version[16] = "";
+        if (profile->metatokens_version > 1)
+            (void)snprintf(version, sizeof(version),
+                           "v%u:", profile->metatokens_version);
+        (void)snprintf(text, sizeof(text), NAME_PREFIX "metatoken:%s%u",
+                       version, i + 1);
         names[i] = nd_arena_strndup(arena, text, strlen(text));
     }
     for (uint32_t i = 0; i < profile->symbol_count; i++) {

@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const char *const known[] = {"digest",    "symbols",  "version",
-                                    "redis_key", "distance", NULL};
+                                    "redis_key", "distance", "providers_digest",
+                                    NULL};
 
 static const char *copy_text(struct nd_arena *arena, const json_t *value)
 {
@@ -124,6 +125,8 @@ static enum nd_status parse_object(json_t *object, struct nd_arena *arena,
     profile->digest = copy_text(arena, digest);
     profile->redis_key = copy_text(arena, key);
     profile->unknown = unknown_field(object, arena);
+    const json_t *providers = json_object_get(object, "providers_digest");
+    profile->is_foreign = providers != NULL && !json_is_null(providers);
     if (stem_length(profile->redis_key, profile->version) == 0)
         return nd_fail(error, ND_DATA,
                        "the key %s of a profile of rspamd's does not end in "
@@ -140,7 +143,8 @@ enum nd_status nd_rspamd_profile_parse(const char *text, size_t length,
                                        struct nd_rspamd_profile *profile_r)
 {
     json_error_t problem;
-    struct nd_rspamd_profile profile = {.text_length = length};
+    struct nd_rspamd_profile profile = {.text_length = length,
+                                        .metatokens_version = 1};
     if (length > ND_RSPAMD_MAX_PROFILE_BYTES)
         return nd_fail(error, ND_LIMIT, "a profile of rspamd's has %zu bytes",
                        length);

@@ -27,6 +27,11 @@ struct nd_rspamd_profile {
     const char *const *symbols; /* unique, in the order of the vectors */
     uint32_t symbol_count;
     const char *unknown; /* name of a field that is not known; NULL: none */
+    bool is_foreign;     /* it says that its vectors hold something else than
+                            metatokens and symbols (rspamd 3.13's providers) */
+    /* Version of the metatokens, whose meaning changed with it; 1 until rspamd
+     * 3.12. Not part of the JSON. */
+    uint32_t metatokens_version;
 };
 
 /* Parses length bytes of JSON. ND_DATA where a field is missing or of another

@@ -21,6 +21,11 @@
 #define MOST_ARGUMENTS 16
 #define KEY_BYTES 512
 #define SCAN_COUNT "512"
+/* Of the keys of profiles: versions of the module from this on, and with each
+ * of them the metatokens' from 1 on. */
+#define FIRST_MODULE 2
+#define METATOKENS 5
+#define KNOWN_VERSIONS (3 * METATOKENS)
 
 struct nd_rspamd_remote {
     struct nd_arena *arena; /* of options */
@@ -141,35 +146,94 @@ static enum nd_status run_script(struct nd_rspamd_remote *remote,
 
 /* ---- profiles ---- */
 
-/* The metatokens' version stands in the key; 1 for many years now. Another is
- * looked for, since a walk over all keys costs a large server something. */
-static enum nd_status find_profiles(struct nd_rspamd_remote *remote,
-                                    struct nd_error *error)
+/* Whether a failure is of what lies under one key, and the connection goes on:
+ * then it is said, and that key is left alone. */
+static bool is_keys_fault(enum nd_status status, const char *key,
+                          const struct nd_error *error)
+{
+    if (status != ND_DATA)
+        return false;
+    nd_log(ND_LOG_WARNING, "%s; %s is left alone", error->text, key);
+    return true;
+}
+
+/* When a sorted set of profiles was used last, by rspamd's own clock; below 0
+ * where there is none. */
+static enum nd_status last_use(struct nd_rspamd_remote *remote, const char *key,
+                               struct nd_error *error, double *used_r)
+{
+    const struct nd_redis_reply *reply;
+    const char *words[] = {"ZREVRANGE", key, "0", "0", "WITHSCORES", NULL};
+    enum nd_status status = ask(remote, words, error, &reply);
+    *used_r = -1;
+    if (status == ND_OK && reply->type == ND_REDIS_ARRAY && reply->length == 2)
+        *used_r = strtod(nd_redis_item(reply, 1)->text, NULL);
+    return is_keys_fault(status, key, error) ? ND_OK : status;
+}
+
+static void set_profiles(struct nd_rspamd_remote *remote, const char *key)
+{
+    free(remote->profiles);
+    remote->profiles = nd_strdup(key);
+}
+
+/* The versions that are known, and those to come, each under a key of its own:
+ * of the module (2 until rspamd 3.12, 3 since 3.13) and of the metatokens (1,
+ * and 3). After an upgrade both are there: the one used last counts. */
+static enum nd_status find_known(struct nd_rspamd_remote *remote,
+                                 struct nd_error *error)
+{
+    double latest = 0;
+    enum nd_status status = ND_OK;
+    for (unsigned i = 0; i < KNOWN_VERSIONS && status == ND_OK; i++) {
+        char key[KEY_BYTES];
+        double used;
+        (void)snprintf(key, sizeof(key), "%s%u_%s_%u_%s", remote->prefix,
+                       FIRST_MODULE + i / METATOKENS, remote->rule,
+                       1 + i % METATOKENS, remote->settings);
+        status = last_use(remote, key, error, &used);
+        if (status != ND_OK || used < latest)
+            continue;
+        latest = used;
+        set_profiles(remote, key);
+    }
+    return status;
+}
+
+/* Others are looked for, since a walk over all keys costs a large server
+ * something. */
+static enum nd_status find_others(struct nd_rspamd_remote *remote,
+                                  struct nd_error *error)
 {
     const struct nd_redis_reply *reply;
     char cursor[32] = "0", pattern[KEY_BYTES];
-    (void)snprintf(pattern, sizeof(pattern), "%s2_%s_1_%s", remote->prefix,
-                   remote->rule, remote->settings);
-    enum nd_status status =
-        ask(remote, (const char *[]){"EXISTS", pattern, NULL}, error, &reply);
-    if (status == ND_OK && nd_redis_number(reply) == 1)
-        remote->profiles = nd_strdup(pattern);
+    enum nd_status status = ND_OK;
     (void)snprintf(pattern, sizeof(pattern), "%s[0-9]*_%s_[0-9]*_%s",
                    remote->prefix, remote->rule, remote->settings);
-    while (status == ND_OK && remote->profiles == NULL) {
+    do {
         const char *words[] = {"SCAN",  cursor, "MATCH", pattern, "COUNT",
                                "10000", "TYPE", "zset",  NULL};
         status = ask(remote, words, error, &reply);
         if (status != ND_OK)
-            break;
+            return status;
         (void)snprintf(cursor, sizeof(cursor), "%lld",
                        (long long)nd_redis_number(nd_redis_item(reply, 0)));
         const struct nd_redis_reply *keys = nd_redis_item(reply, 1);
-        if (keys->type == ND_REDIS_ARRAY && keys->length > 0)
-            remote->profiles = nd_strdup(nd_redis_item(keys, 0)->text);
-        if (strcmp(cursor, "0") == 0)
-            break;
-    }
+        const struct nd_redis_reply *first = nd_redis_item(keys, 0);
+        if (keys->type == ND_REDIS_ARRAY && first->type == ND_REDIS_STRING)
+            set_profiles(remote, first->text);
+    } while (remote->profiles == NULL && strcmp(cursor, "0") != 0);
+    return status;
+}
+
+static enum nd_status find_profiles(struct nd_rspamd_remote *remote,
+                                    struct nd_error *error)
+{
+    free(remote->profiles);
+    remote->profiles = NULL;
+    enum nd_status status = find_known(remote, error);
+    if (status == ND_OK && remote->profiles == NULL)
+        status = find_others(remote, error);
     if (status == ND_OK && remote->profiles == NULL)
         return nd_fail(error, ND_NOTHING,
                        "rspamd has stored no profile yet under %s2_%s_1_%s; is "
@@ -178,14 +242,51 @@ static enum nd_status find_profiles(struct nd_rspamd_remote *remote,
     return status;
 }
 
+/* The metatokens' version, which stands in the key of the profiles. */
+static uint32_t metatokens_version(const struct nd_rspamd_remote *remote)
+{
+    const char *end = remote->profiles + strlen(remote->profiles) -
+                      strlen(remote->settings) - 1;
+    while (end > remote->profiles && end[-1] >= '0' && end[-1] <= '9')
+        end--;
+    return (uint32_t)strtoul(end, NULL, 10);
+}
+
+/* Parses a profile. Its key is one of this place's, or it would be written to
+ * where another program keeps something. */
+static enum nd_status read_profile(const struct nd_rspamd_remote *remote,
+                                   const struct nd_redis_reply *item,
+                                   struct nd_arena *arena,
+                                   struct nd_error *error,
+                                   struct nd_rspamd_profile *profile_r)
+{
+    char stem[KEY_BYTES];
+    struct nd_rspamd_profile profile;
+    if (item->type != ND_REDIS_STRING)
+        return strange(error);
+    enum nd_status status = nd_rspamd_profile_parse(item->text, item->length,
+                                                    arena, error, &profile);
+    if (status != ND_OK)
+        return status;
+    (void)snprintf(stem, sizeof(stem), "%s_%s_%s_", remote->prefix,
+                   remote->rule, remote->settings);
+    if (strncmp(profile.redis_key, stem, strlen(stem)) != 0)
+        return nd_fail(error, ND_DATA,
+                       "the key %s of a profile of rspamd's does not begin "
+                       "with %s",
+                       profile.redis_key, stem);
+    profile.metatokens_version = metatokens_version(remote);
+    *profile_r = profile;
+    return ND_OK;
+}
+
 enum nd_status nd_rspamd_remote_profiles(
     struct nd_rspamd_remote *remote, struct nd_arena *arena,
     struct nd_error *error, const struct nd_rspamd_profile **profiles_r,
     size_t *count_r)
 {
     const struct nd_redis_reply *reply;
-    enum nd_status status =
-        remote->profiles == NULL ? find_profiles(remote, error) : ND_OK;
+    enum nd_status status = find_profiles(remote, error);
     if (status != ND_OK)
         return status;
     const char *words[] = {"ZREVRANGE", remote->profiles, "0", "63", NULL};
@@ -198,11 +299,9 @@ enum nd_status nd_rspamd_remote_profiles(
         nd_arena_take(arena, (reply->length + 1) * sizeof(*profiles));
     size_t count = 0;
     for (size_t i = 0; i < reply->length; i++) {
-        const struct nd_redis_reply *item = nd_redis_item(reply, i);
         struct nd_error why = {{0}};
-        if (item->type == ND_REDIS_STRING &&
-            nd_rspamd_profile_parse(item->text, item->length, arena, &why,
-                                    &profiles[count]) == ND_OK)
+        if (read_profile(remote, nd_redis_item(reply, i), arena, &why,
+                         &profiles[count]) == ND_OK)
             count++;
         else
             nd_log(ND_LOG_WARNING, "%s; it is passed over", why.text);
@@ -239,6 +338,10 @@ enum nd_status nd_rspamd_remote_network(struct nd_rspamd_remote *remote,
     const struct nd_redis_reply *reply;
     enum nd_status status =
         ask(remote, (const char *[]){"HKEYS", key, NULL}, error, &reply);
+    if (is_keys_fault(status, key, error)) {
+        *network_r = network;
+        return ND_OK;
+    }
     for (size_t i = 0; status == ND_OK && i < reply->length; i++) {
         const char *name = nd_redis_item(reply, i)->text;
         if (name == NULL)
@@ -283,8 +386,15 @@ enum nd_status nd_rspamd_remote_fetch(struct nd_rspamd_remote *remote,
                                       struct nd_buffer *file)
 {
     const struct nd_redis_reply *reply;
-    enum nd_status status =
-        ask(remote, (const char *[]){"HGET", key, "ann", NULL}, error, &reply);
+    enum nd_status status = ask(
+        remote, (const char *[]){"HSTRLEN", key, "ann", NULL}, error, &reply);
+    if (status == ND_OK && nd_redis_number(reply) > (int64_t)MOST_FILE_BYTES)
+        return nd_fail(error, ND_LIMIT,
+                       "the network under %s has more than %zu bytes", key,
+                       MOST_FILE_BYTES);
+    if (status == ND_OK)
+        status = ask(remote, (const char *[]){"HGET", key, "ann", NULL}, error,
+                     &reply);
     if (status != ND_OK)
         return status;
     if (reply->type != ND_REDIS_STRING)
@@ -333,6 +443,8 @@ static enum nd_status walk_set(struct walk *walk, const char *set,
         const struct nd_redis_reply *reply;
         const char *words[] = {"SSCAN", set, cursor, "COUNT", SCAN_COUNT, NULL};
         status = ask(walk->remote, words, error, &reply);
+        if (is_keys_fault(status, set, error))
+            return ND_OK;
         if (status != ND_OK)
             return status;
         const struct nd_redis_reply *next = nd_redis_item(reply, 0);

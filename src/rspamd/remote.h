@@ -35,8 +35,11 @@ enum nd_status nd_rspamd_remote_create(
     struct nd_rspamd_remote **remote_r) ND_MUST_CHECK;
 void nd_rspamd_remote_destroy(struct nd_rspamd_remote **remote);
 
-/* The profiles of the place, newest use first, into the arena. Those that
- * cannot be parsed are passed over with a warning in the log. ND_NOTHING where
+/* The profiles of the place, newest use first, into the arena; of the versions
+ * of rspamd's module that have been at work there, those of the one used last.
+ * Those that cannot be parsed, or whose key is not the place's, are passed over
+ * with a warning in the log, and so is below what has another type than
+ * rspamd's. ND_NOTHING where
  * there is none. All failures of a connection here and below are those of
  * nd_redis_client_exchange. */
 enum nd_status nd_rspamd_remote_profiles(

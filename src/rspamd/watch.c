@@ -125,6 +125,19 @@ static enum nd_status find_group(struct nd_rspamd_look *look,
     return ND_OK;
 }
 
+/* What goes into the networks of a profile with providers is not known here,
+ * nor what its vectors hold. */
+static enum nd_status check_native(struct nd_rspamd_look *look)
+{
+    return look->newest->is_foreign
+               ? nd_rspamd_end(look, ND_RSPAMD_LEFT,
+                               "rspamd's profile has the field "
+                               "providers_digest: its vectors hold other "
+                               "numbers than those of symbols, so they are "
+                               "left alone")
+               : ND_OK;
+}
+
 /* Tells once a look what it does not know and leaves alone; a network that
  * gets other numbers than the vectors' cannot be judged, so it stays. */
 static enum nd_status check_known(struct nd_rspamd_look *look)
@@ -253,7 +266,7 @@ static enum nd_status copy_all(struct nd_rspamd_look *look,
 {
     enum nd_status status = ND_OK;
     for (size_t i = 0; status == ND_OK && i < look->profile_count; i++)
-        if (&look->profiles[i] != look->live)
+        if (&look->profiles[i] != look->live && !look->profiles[i].is_foreign)
             status = nd_rspamd_copy(look, &look->profiles[i], error);
     if (status == ND_OK && look->live != NULL)
         status = mark_live(look, error);
@@ -337,6 +350,8 @@ static enum nd_status prepare(struct nd_rspamd_look *look, bool force,
                                   &look->profiles, &look->profile_count);
     if (status == ND_OK)
         status = find_group(look, error);
+    if (status == ND_OK)
+        status = check_native(look);
     if (status == ND_OK)
         status = copy_all(look, error);
     if (status == ND_OK)

@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -307,12 +308,105 @@ def test_a_malformed_profile_is_passed_over(place, vectors):
     place.redis("ZADD", PROFILES, "9999999999", "{not json")
     place.redis("ZADD", PROFILES, "9999999998",
                 '{"digest":"d","symbols":["A"],"version":3,"redis_key":"k_2"}')
+    place.redis("ZADD", PROFILES, "9999999997", b"\x84\xa6digest\xa1d\xff\x00")
+    place.redis("ZADD", PROFILES, "9999999996", b"[" * 100000)
+    place.redis("ZADD", PROFILES, "9999999995", b"")
+    # Another program's key, which must not become a network.
+    place.redis("SET", "sessions_0", "precious")
+    place.redis("ZADD", PROFILES, "9999999994", json.dumps(
+        {**place.profile, "version": 0, "redis_key": "sessions_0"}))
     place.add_profile(0)
     place.add_vectors(0, vectors[:200])
     result = place.neurald.ok("--config", place.config, "rspamd", "sync",
                               "--json")
     assert result.json["outcome"] == "published"
     assert "no JSON" in result.err and "k_2" in result.err
+    assert "sessions_0" in result.err
+    assert place.redis("GET", "sessions_0") == b"precious"
+    assert place.redis("EXISTS", "sessions_1") == 0
+
+
+def test_keys_of_another_type_are_said_and_left_alone(place, vectors):
+    place.redis("SET", "rn3_default_3_default", "no sorted set")
+    place.add_profile(0)
+    place.add_profile(2, digest="other" * 20,
+                      redis_key="rn_default_default_otherothe_2")
+    place.add_vectors(0, vectors[:240])
+    # As the seed's version had them; and something else in a network's place.
+    place.redis("RPUSH", "rn_default_default_otherothe_2_spam_set", "x")
+    place.redis("RPUSH", "rn_default_default_otherothe_2", "x")
+    place.add_profile(0)  # used last
+    result = place.neurald.ok("--config", place.config, "rspamd", "sync",
+                              "--json")
+    assert result.json["outcome"] == "published", result.json
+    for key in ("rn3_default_3_default",
+                "rn_default_default_otherothe_2_spam_set"):
+        assert f"{key} is left alone" in result.err, result.err
+    assert place.redis("TYPE", "rn_default_default_otherothe_2_spam_set") == \
+        b"list"
+    # Where the network of the profile in use is none, it is not written over.
+    place.redis("DEL", f"{KEY}1")
+    place.redis("SET", f"{KEY}1", "mine")
+    place.add_vectors(1, vectors[240:600])
+    result = place.neurald.run("--config", place.config, "rspamd", "sync",
+                               "--force", "--json")
+    assert f"{KEY}1 is left alone" in result.err
+    assert place.redis("GET", f"{KEY}1") == b"mine"
+
+
+def test_bombs_take_no_memory(place, vectors):
+    """A few bytes that unpack to gigabytes, as vector and as network."""
+    bomb = subprocess.run("head -c 1G /dev/zero | zstd -q -c", shell=True,
+                          check=True, stdout=subprocess.PIPE).stdout
+    assert len(bomb) < 1 << 20
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:100])
+    place.redis("SADD", f"{KEY}0_spam_set", bomb, bomb[:1000])
+
+    def sync():
+        return place.neurald.ok(
+            "--config", place.config, "rspamd", "sync", "--force", "--json",
+            preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_DATA, (512 << 20, 512 << 20)))
+
+    told = sync().json
+    assert (told["outcome"], told["malformed"]) == ("published", 2), told
+    place.redis("HSET", f"{KEY}1", "ann", bomb)
+    place.add_vectors(1, vectors[100:300])
+    result = place.neurald.run(
+        "--config", place.config, "rspamd", "sync", "--force", "--json",
+        preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_DATA, (512 << 20, 512 << 20)))
+    assert result.status == 65 and f"{KEY}1" in result.err, result.err
+    assert place.live_version() == 1
+
+
+def test_after_an_upgrade_of_rspamd_the_profiles_in_use_count(place, vectors):
+    """rspamd 3.13 has other keys, and other metatokens by the same numbers."""
+    place.add_profile(0)
+    place.add_vectors(0, vectors[:200])
+    assert place.sync()["version"] == 1
+    profile = {**place.profile, "version": 0, "digest": "newer" * 20,
+               "redis_key": "rn_default_default_newernew_0"}
+    place.redis("ZADD", "rn3_default_3_default", str(time.time()),
+                json.dumps(profile))
+    place.add_vectors(0, vectors[200:500], "rn_default_default_newernew_")
+    told = place.sync()
+    assert (told["outcome"], told["stored"]) == ("published", 300), told
+    assert place.redis("EXISTS", "rn_default_default_newernew_1") == 1
+    assert json.loads(place.redis("ZREVRANGE", "rn3_default_3_default", 0,
+                                  0)[0])["version"] == 1
+    names = place.neurald.store.read_bytes()
+    assert b"rspamd:metatoken:v3:1" in names and b"rspamd:metatoken:1" in names
+
+
+def test_profiles_with_providers_are_left_alone(place, vectors):
+    place.add_profile(0, providers_digest="0123456789abcdef")
+    place.add_vectors(0, vectors[:200])
+    told = place.sync("--force")
+    assert told["outcome"] == "left" and "providers_digest" in told["text"]
+    assert told["stored"] == 0
+    assert place.live_version() == 0
 
 
 def test_the_keys_of_the_configuration_have_their_effect(place, vectors,
