@@ -22,14 +22,6 @@ struct copying {
     enum nd_status output;
 };
 
-static bool is_same(const struct nd_copy_sum *one,
-                    const struct nd_copy_sum *other)
-{
-    return memcmp(one->count, other->count, sizeof(one->count)) == 0 &&
-           one->tombstones == other->tombstones &&
-           memcmp(one->digest, other->digest, sizeof(one->digest)) == 0;
-}
-
 static void print_text(const struct nd_scope *scope,
                        const struct nd_copy_sum *to, bool same,
                        const char *digest)
@@ -73,11 +65,11 @@ static bool tell_scope(const struct nd_scope *scope,
     struct copying *work = context;
     char digest[2 * ND_DIGEST_BYTES + 1];
     nd_hex(to->digest, ND_DIGEST_BYTES, digest);
+    bool same = nd_copy_sums_agree(from, to);
     if (work->cli->json) {
-        work->output =
-            print_json(scope, to, is_same(from, to), digest, &work->cli->error);
+        work->output = print_json(scope, to, same, digest, &work->cli->error);
     } else {
-        print_text(scope, to, is_same(from, to), digest);
+        print_text(scope, to, same, digest);
     }
     return work->output == ND_OK;
 }

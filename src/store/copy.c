@@ -310,8 +310,8 @@ static enum nd_status copy_scope(struct nd_store *from, struct nd_store *to,
     return status;
 }
 
-static bool is_same(const struct nd_copy_sum *one,
-                    const struct nd_copy_sum *other)
+bool nd_copy_sums_agree(const struct nd_copy_sum *one,
+                        const struct nd_copy_sum *other)
 {
     return memcmp(one->count, other->count, sizeof(one->count)) == 0 &&
            one->tombstones == other->tombstones &&
@@ -334,7 +334,7 @@ static enum nd_status compare(struct nd_store *from, struct nd_store *to,
         status = nd_store_sum(to, scope, error, &there);
     if (status != ND_OK)
         return status;
-    report->different += !is_same(&here, &there);
+    report->different += !nd_copy_sums_agree(&here, &there);
     if (report->copied != NULL &&
         !report->copied(scope, &here, &there, report->context))
         return nd_fail(error, ND_CANCELLED, "the copy was stopped");
@@ -405,7 +405,7 @@ static enum nd_status check_at_rest(struct nd_store *from,
     for (size_t i = 0; status == ND_OK && i < count; i++) {
         struct nd_copy_sum sum;
         status = sum_state(from, &parts[i].scope, error, &sum);
-        if (status == ND_OK && !is_same(&parts[i].before, &sum))
+        if (status == ND_OK && !nd_copy_sums_agree(&parts[i].before, &sum))
             status = has_moved(&parts[i].scope, error);
     }
     if (status == ND_OK && now != count)

@@ -20,6 +20,10 @@ struct nd_copy_sum {
     uint8_t digest[ND_DIGEST_BYTES];
 };
 
+/* Whether two sides hold the same, by counts and digest. */
+bool nd_copy_sums_agree(const struct nd_copy_sum *one,
+                        const struct nd_copy_sum *other);
+
 /* A scope that has been copied, and what both sides hold of it once all was;
  * they differ where one of them changed meanwhile. false stops. */
 typedef bool nd_copied_callback(const struct nd_scope *scope,
