@@ -272,7 +272,8 @@ struct action {
 static const struct action actions[] = {
     {"list", ND_SESSION_READ, 0, NULL, run_list},
     {"show", ND_SESSION_READ, 'g', NULL, run_show},
-    {"export", ND_SESSION_READ, 'f', NULL, nd_model_run_export},
+    {"export", ND_SESSION_READ, 'f', nd_model_look_at_export,
+     nd_model_run_export},
     {"import", ND_SESSION_CREATE, 'f', nd_model_look_at_import,
      nd_model_run_import},
     {"rollback", ND_SESSION_WRITE, 'g', NULL, run_rollback},
@@ -370,10 +371,15 @@ const struct nd_command nd_command_model = {
         "has no key yet takes that of FILE.key.\n"
         "rollback: the generation before the live one (or N) is live again. "
         "pin: it (or N) stays live, and no training replaces it until unpin.\n"
-        "JSON: list gives an object a generation (generation, live, pinned, "
-        "published_ms, bytes, origin, digest), the others one object; that of "
-        "show has the families with number, name, layout and read (yes, "
-        "narrowed to an earlier layout's slots, no).\n",
+        "JSON: list gives an object a generation: generation, live, pinned, "
+        "published_ms, bytes, origin, digest. show gives one: generation, "
+        "rule, "
+        "settings, trained_ms, seed, spam, ham, held_spam, held_ham, auc, "
+        "log_loss, recall, target_fpr, spam_threshold, ham_threshold, epochs, "
+        "inputs, hidden_units, names, has_key, bytes, families (each with "
+        "number, name, layout and read: yes, narrowed to an earlier layout's "
+        "slots, or no). rollback, pin and unpin give generation, pinned, "
+        "revision; import gives generation.\n",
     .options = options,
     .run = run,
 };

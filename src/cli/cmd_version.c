@@ -72,7 +72,9 @@ const struct nd_command nd_command_version = {
     .summary = "print versions and the kernel in use",
     .about = "Prints the versions of neurald, of its formats and of the "
              "libraries behind it, and which set of kernels the processor "
-             "got.\n",
+             "got.\n"
+             "JSON: neurald, store_format, model_format, kernel, compiler, "
+             "gmime, jansson, libconfuse, libsodium, sqlite, zstd.\n",
     .options = options,
     .run = run,
 };

@@ -71,6 +71,27 @@ enum nd_status nd_model_load(struct nd_model_work *work, struct nd_buffer *blob,
 
 /* ---- export ---- */
 
+static enum nd_status check_free(struct nd_model_work *work, const char *path)
+{
+    return access(path, F_OK) == 0
+               ? nd_fail(&work->cli->error, ND_OUTPUT,
+                         "%s is there already: an export replaces no file",
+                         path)
+               : ND_OK;
+}
+
+enum nd_status nd_model_look_at_export(struct nd_model_work *work)
+{
+    enum nd_status status = check_free(work, work->path);
+    if (status == ND_OK &&
+        nd_arguments_flag(work->cli->arguments, "with-key")) {
+        char *path = nd_sprintf("%s.key", work->path);
+        status = check_free(work, path);
+        free(path);
+    }
+    return status;
+}
+
 /* A model file appears whole or not at all, and replaces none. */
 static enum nd_status write_new_file(struct nd_model_work *work,
                                      const struct nd_buffer *blob)

@@ -34,6 +34,10 @@ enum nd_status nd_model_key(struct nd_model_work *work,
 enum nd_status nd_model_load(struct nd_model_work *work, struct nd_buffer *blob,
                              struct nd_model **model_r) ND_MUST_CHECK;
 
+/* Whether work->path is free for an export, before time is spent on it. */
+enum nd_status nd_model_look_at_export(struct nd_model_work *work)
+    ND_MUST_CHECK;
+
 /* Whether work->path can be imported as far as can be told without the store,
  * which is then not made for nothing. A model under a key that is not known
  * here may be right. */

@@ -203,3 +203,30 @@ def test_a_missing_path_stops_learning_before_it_begins(trained, mail):
                   "/nonexistent", words="/nonexistent")
     assert trained.ok("status", "--json").json["accounts"] == \
         before["accounts"]
+
+
+def test_every_member_of_json_is_in_the_help(trained, corpus):
+    message = corpus / "spam/spam-0001.eml"
+    for words in (["learn", "--spam", message], ["train"], ["status"],
+                  ["score", message], ["explain", message],
+                  ["relabel", message, "--to", "ham"], ["forget", message],
+                  ["model", "list"], ["model", "show"], ["model", "pin"],
+                  ["doctor"], ["config"], ["version"],
+                  ["store", "copy", f"sqlite:{trained.store}",
+                   f"sqlite:{trained.home}/copy.db"],
+                  ["eval", "--spam", corpus / "spam", "--ham",
+                   corpus / "ham"]):
+        text = trained.ok(words[0], "--help").text
+        told = trained.ok(*words, "--json").lines[0]
+        unsaid = [name for name in told if not re.search(rf"\b{name}\b", text)]
+        assert not unsaid, (words, unsaid)
+
+
+def test_every_exit_status_is_in_the_manual(neurald):
+    """Those of the one table of statuses, and what score --exit-code adds."""
+    table = pathlib.Path(ROOT, "src/base/status.h").read_text()
+    statuses = set(re.findall(r"X\([A-Z_]+, (\d+), ", table)) | {"2"}
+    listed = set(re.findall(r"\*(\d+)\*", re.search(
+        r"# EXIT STATUS\n(.*?)\n# ", neurald.ok("help", "--manual").text,
+        re.S).group(1)))
+    assert listed == statuses

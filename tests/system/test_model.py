@@ -122,10 +122,14 @@ def test_an_export_replaces_no_file(trained, tmp_path):
     path = tmp_path / "model.nd"
     path.write_bytes(b"mine")
     for arguments in ([], ["--with-key"]):
-        result = trained.run("model", "export", path, *arguments)
-        assert result.status >= 64
+        trained.fails(73, "model", "export", path, *arguments,
+                      words="there already")
         assert path.read_bytes() == b"mine"
     assert [p.name for p in tmp_path.glob("model*")] == ["model.nd"]
+    path.rename(tmp_path / "other.nd.key")
+    trained.fails(73, "model", "export", tmp_path / "other.nd", "--with-key",
+                  words="other.nd.key")
+    assert not (tmp_path / "other.nd").exists()
 
 
 @pytest.fixture
