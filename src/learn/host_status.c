@@ -160,19 +160,41 @@ static uint64_t loaded_by(struct nd_engine *engine)
     return generation;
 }
 
+/* What the store last said of the rule, if it was there before; taken out of
+ * the old views. A reload is no reason to know nothing. */
+static struct nd_host_view take_view(struct nd_host *host,
+                                     const struct nd_rule *rule)
+{
+    struct nd_host_view none = {.status = {.model_problem = ""}};
+    size_t count = host->view_rules != NULL ? host->view_rules->count : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct nd_host_view *old = &host->views[i];
+        if (strcmp(old->status.rule, rule->name) == 0 &&
+            strcmp(old->status.settings, rule->settings) == 0) {
+            struct nd_host_view taken = *old;
+            *old =
+                (struct nd_host_view){.status = {.rule = "", .settings = ""}};
+            return taken;
+        }
+    }
+    return none;
+}
+
 void nd_host_fit_views(struct nd_host *host, struct nd_host_rules *rules)
 {
     if (host->view_rules == rules)
         return;
+    struct nd_host_view *views = nd_calloc(rules->count, sizeof *views);
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct nd_rule *rule = &rules->engines[i]->rule;
+        views[i] = take_view(host, rule);
+        views[i].status.rule = rule->name;
+        views[i].status.settings = rule->settings;
+        views[i].status.loaded_generation = loaded_by(rules->engines[i]);
+    }
     nd_host_views_free(host);
     host->view_rules = nd_host_rules_hold(rules);
-    host->views = nd_calloc(rules->count, sizeof *host->views);
-    for (size_t i = 0; i < rules->count; i++) {
-        host->views[i].status.rule = rules->engines[i]->rule.name;
-        host->views[i].status.settings = rules->engines[i]->rule.settings;
-        host->views[i].status.model_problem = "";
-        host->views[i].status.loaded_generation = loaded_by(rules->engines[i]);
-    }
+    host->views = views;
 }
 
 void nd_host_views_free(struct nd_host *host)

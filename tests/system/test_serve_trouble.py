@@ -135,6 +135,29 @@ def test_a_log_that_nobody_reads_stops_nothing(neurald, tmp_path, configured):
         os.close(theirs)
 
 
+def test_a_store_that_loses_its_name_takes_no_lesson(trained, tmp_path):
+    """It would be acknowledged, and lost with the last handle."""
+    aside = tmp_path / "aside"
+    aside.mkdir()
+
+    def move(there, back):
+        for path in sorted(there.iterdir()):
+            path.rename(back / path.name)
+    with Daemon(trained, tmp_path) as daemon:
+        daemon.wait_for_model()
+        assert daemon.learn(make_mail("spam", 500), "spam").code == 200
+        move(trained.store.parent, aside)
+        answer = daemon.learn(make_mail("spam", 501), "spam")
+        assert answer.code == 503, answer.body
+        assert "moved, removed or replaced" in answer.json["detail"]
+        assert daemon.score(make_mail("spam", 1))["verdict"] == "spam"
+        move(aside, trained.store.parent)
+        daemon.wait_until(lambda: daemon.learn(
+            make_mail("spam", 501), "spam").code == 200)
+        daemon.stop()
+    assert trained.ok("status", "--json").json["spam"] == 82
+
+
 # ---- supervisors ----
 
 def test_a_socket_that_a_killed_daemon_left_is_replaced(neurald, tmp_path):
@@ -188,6 +211,11 @@ def test_an_end_during_the_start_leaves_nothing_behind(neurald, tmp_path):
 def test_a_storm_of_reloads_is_weathered(daemon):
     daemon.wait_until_ready()
     files = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    connection = daemon.connect()
+    for _ in range(300):
+        daemon.process.send_signal(signal.SIGHUP)
+        # ready all the time, also without a model
+        assert daemon.get("/readyz", connection=connection).code == 200
     for _ in range(1000):
         daemon.process.send_signal(signal.SIGHUP)
         assert daemon.process.poll() is None
