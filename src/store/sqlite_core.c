@@ -179,10 +179,27 @@ static void check_version(struct nd_sqlite *db)
             db->path, (long long)version, ND_STORE_VERSION);
 }
 
+/* What is written to a file that has lost its name is lost with the process,
+ * and was acknowledged. */
+static void check_place(struct nd_sqlite *db)
+{
+    int moved = 0;
+    (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED,
+                               &moved);
+    if (moved != 0)
+        db->failed = nd_fail(&db->failure, ND_UNAVAILABLE,
+                             "%s: the store was moved, removed or replaced "
+                             "while it was open: put it back, or start "
+                             "neurald anew to use what is there now",
+                             db->path);
+}
+
 void nd_sqlite_begin(struct nd_sqlite *db, bool write)
 {
     db->failed = ND_OK;
-    if (write && db->read_only) {
+    if (!db->immutable) /* else a newer file is taken up below */
+        check_place(db);
+    if (db->failed == ND_OK && write && db->read_only) {
         nd_sqlite_failed(db, SQLITE_READONLY);
         return;
     }
