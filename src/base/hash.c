@@ -5,6 +5,7 @@
  */
 #include "base/hash.h"
 
+#include <endian.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -78,12 +79,9 @@ void nd_digest_end(struct nd_digest_state *state, uint8_t *digest_r,
 uint64_t nd_keyed_hash(const struct nd_key *key, const void *data,
                        size_t length)
 {
-    uint8_t bytes[crypto_shorthash_BYTES];
-    (void)crypto_shorthash(bytes, data, length, key->secret);
-    uint64_t hash = 0;
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        hash |= (uint64_t)bytes[i] << (8 * i);
-    return hash;
+    uint64_t hash;
+    (void)crypto_shorthash((unsigned char *)&hash, data, length, key->secret);
+    return le64toh(hash);
 }
 
 void nd_hex(const uint8_t *data, size_t length, char *text_r)

@@ -18,4 +18,10 @@ struct nd_characters {
 /* Counts the bytes of text by kind, and its words. Thread-safe. */
 struct nd_characters nd_count_characters(struct nd_text text);
 
+/* A message with its characters, counted once for all who ask. */
+struct nd_counted_message {
+    const struct nd_message *message;
+    struct nd_characters text, subject;
+};
+
 #endif

@@ -120,9 +120,10 @@ uint64_t nd_collect_hash(const struct nd_collector *collector,
 }
 
 void nd_collect_unnamed(struct nd_collector *collector, enum nd_family family,
-                        uint32_t slot)
+                        uint64_t hash)
 {
     struct nd_slot_set *set = &collector->sets[family];
+    uint32_t slot = (uint32_t)hash & set->mask;
     if (set->names == NULL)
         set->names =
             nd_arena_take(collector->arena, set->limit * sizeof *set->names);

@@ -97,28 +97,35 @@ static inline uint64_t nd_collect_mix(const struct nd_mixers *mixers,
     return number ^ number >> 32;
 }
 
-/* Makes room for the name of the slot that was set last. */
+/* Makes room for the name of the feature with this hash, added last. */
 void nd_collect_unnamed(struct nd_collector *collector, enum nd_family family,
-                        uint32_t slot);
+                        uint64_t hash);
 
-/* Adds the feature with this hash. True if it is new and names are wanted:
- * then the caller says its name with nd_collect_name. Whether a feature was
- * there already is anybody's guess, so no branch depends on it. */
-static inline bool nd_collect_add(struct nd_collector *collector,
-                                  enum nd_family family, uint64_t hash)
+/* Sets the slot of a hash; true if it is new. Whether it was there already is
+ * anybody's guess, so no branch depends on it here. */
+static inline bool nd_slot_set_add(struct nd_slot_set *set, uint64_t hash)
 {
-    struct nd_slot_set *set = &collector->sets[family];
     uint32_t slot = (uint32_t)hash & set->mask;
     if (set->count >= set->limit)
         return false;
     uint64_t *word = &set->bits[slot / 64];
-    bool is_new = (*word >> slot % 64 & 1U) == 0;
-    *word |= (uint64_t)1 << slot % 64;
+    uint64_t before = *word;
+    *word = before | (uint64_t)1 << slot % 64;
     set->filled[slot / 4096] |= (uint64_t)1 << slot / 64 % 64;
+    bool is_new = (before >> slot % 64 & 1U) == 0;
     set->count += is_new;
+    return is_new;
+}
+
+/* Adds the feature with this hash. True if it is new and names are wanted:
+ * then the caller says its name with nd_collect_name. */
+static inline bool nd_collect_add(struct nd_collector *collector,
+                                  enum nd_family family, uint64_t hash)
+{
+    bool is_new = nd_slot_set_add(&collector->sets[family], hash);
     if (!collector->wants_names || !is_new)
         return false;
-    nd_collect_unnamed(collector, family, slot);
+    nd_collect_unnamed(collector, family, hash);
     return true;
 }
 

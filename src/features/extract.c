@@ -42,19 +42,20 @@ static void extract_reported(const struct nd_scan *scan, bool measured,
     }
 }
 
-static void extract_named(const struct nd_message *message,
+static void extract_named(const struct nd_counted_message *counted,
                           const struct nd_scan *scan,
                           const struct nd_extract_options *options,
                           struct nd_arena *arena, struct nd_features *features)
 {
     struct nd_named_list list = {.arena = arena};
+    const struct nd_message *message = counted->message;
     if ((options->families & ND_GROUP_SYMBOLS) && scan != NULL) {
         nd_collect_symbols(&list, scan, options);
         features->families |= ND_GROUP_SYMBOLS;
     }
     if (options->families & ND_GROUP_METATOKENS) {
         if (message != NULL) {
-            nd_collect_metatokens(&list, message);
+            nd_collect_metatokens(&list, counted);
         }
         for (size_t i = 0; i < options->extra_count; i++) {
             nd_named_add(&list, options->extra[i].name,
@@ -72,15 +73,16 @@ static void extract_named(const struct nd_message *message,
     features->named_count = list.count;
 }
 
-static void extract_text(const struct nd_message *message,
+static void extract_text(const struct nd_counted_message *counted,
                          const struct nd_key *key,
                          const struct nd_extract_options *options,
                          struct nd_arena *arena, struct nd_features *features)
 {
     struct nd_collector collector;
+    const struct nd_message *message = counted->message;
     nd_collect_begin(&collector, key, options, arena);
     nd_collect_content(&collector, message);
-    nd_collect_structure(&collector, message);
+    nd_collect_structure(&collector, counted);
     nd_collect_urls(&collector, message);
     nd_collect_headers(&collector, message);
     nd_collect_end(&collector, features);
@@ -93,9 +95,15 @@ void nd_features_extract(const struct nd_message *message,
                          const struct nd_extract_options *options,
                          struct nd_arena *arena, struct nd_features *features_r)
 {
+    struct nd_counted_message counted = {.message = message};
+    if (message != NULL) {
+        counted.text = nd_count_characters(message->text);
+        counted.subject = nd_count_characters(message->subject);
+    }
     memset(features_r, 0, sizeof *features_r);
-    extract_named(message, findings(message, scan), options, arena, features_r);
+    extract_named(&counted, findings(message, scan), options, arena,
+                  features_r);
     if (message != NULL && (options->families & ND_GROUP_TEXT)) {
-        extract_text(message, key, options, arena, features_r);
+        extract_text(&counted, key, options, arena, features_r);
     }
 }

@@ -141,11 +141,11 @@ static void put_html(struct nd_named_list *list,
 }
 
 static void put_text(struct nd_named_list *list,
-                     const struct nd_message *message)
+                     const struct nd_counted_message *counted)
 {
-    struct nd_characters body = nd_count_characters(message->text);
+    struct nd_characters body = counted->text;
     double words = (double)body.words;
-    double length = (double)message->text.length;
+    double length = (double)counted->message->text.length;
     put(list, "meta:words", damp(words, 20000));
     put(list, "meta:long_words", share((double)body.long_words, words));
     put(list, "meta:word_length", share(length, 16 * words));
@@ -157,10 +157,10 @@ static void put_text(struct nd_named_list *list,
 }
 
 static void put_subject(struct nd_named_list *list,
-                        const struct nd_message *message)
+                        const struct nd_counted_message *counted)
 {
-    struct nd_characters subject = nd_count_characters(message->subject);
-    double length = (double)message->subject.length;
+    struct nd_characters subject = counted->subject;
+    double length = (double)counted->message->subject.length;
     put(list, "meta:subject", damp(length, 300));
     put(list, "meta:subject_upper",
         share((double)subject.upper, (double)(subject.upper + subject.lower)));
@@ -192,13 +192,14 @@ static void put_authentication(struct nd_named_list *list,
 }
 
 void nd_collect_metatokens(struct nd_named_list *list,
-                           const struct nd_message *message)
+                           const struct nd_counted_message *counted)
 {
+    const struct nd_message *message = counted->message;
     put_size(list, message);
     put_parts(list, message);
     put_urls(list, message);
     put_html(list, &message->html);
-    put_text(list, message);
-    put_subject(list, message);
+    put_text(list, counted);
+    put_subject(list, counted);
     put_authentication(list, message);
 }

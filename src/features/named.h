@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "features/characters.h"
 #include "features/features.h"
 
 /* A list that grows in an arena. */
@@ -32,6 +33,6 @@ void nd_collect_symbols(struct nd_named_list *list, const struct nd_scan *scan,
 
 /* The metatokens of a message; those that are 0 are left out. */
 void nd_collect_metatokens(struct nd_named_list *list,
-                           const struct nd_message *message);
+                           const struct nd_counted_message *counted);
 
 #endif

@@ -101,9 +101,11 @@ static void add_share(struct nd_collector *collector, const char *prefix,
     nd_structure_add_step(collector, prefix, part * 32 / (whole + 1));
 }
 
-static void add_text(struct nd_collector *collector, struct nd_text text)
+static void add_text(struct nd_collector *collector,
+                     const struct nd_counted_message *counted)
 {
-    struct nd_characters count = nd_count_characters(text);
+    struct nd_characters count = counted->text;
+    struct nd_text text = counted->message->text;
     nd_structure_add_step(collector, "text bytes:", text.length);
     add_share(collector, "text upper:", count.upper, count.upper + count.lower);
     add_share(collector, "text digits:", count.digits, text.length);
@@ -114,9 +116,11 @@ static void add_text(struct nd_collector *collector, struct nd_text text)
     nd_structure_add_step(collector, "text money:", count.money);
 }
 
-static void add_subject(struct nd_collector *collector, struct nd_text subject)
+static void add_subject(struct nd_collector *collector,
+                        const struct nd_counted_message *counted)
 {
-    struct nd_characters count = nd_count_characters(subject);
+    struct nd_characters count = counted->subject;
+    struct nd_text subject = counted->message->subject;
     nd_structure_add_step(collector, "subject bytes:", subject.length);
     add_share(collector, "subject upper:", count.upper,
               count.upper + count.lower);
@@ -133,8 +137,9 @@ static void add_subject(struct nd_collector *collector, struct nd_text subject)
 }
 
 void nd_collect_structure(struct nd_collector *collector,
-                          const struct nd_message *message)
+                          const struct nd_counted_message *counted)
 {
+    const struct nd_message *message = counted->message;
     if (!nd_collect_wants(collector, ND_FAMILY_STRUCTURE)) {
         return;
     }
@@ -146,8 +151,8 @@ void nd_collect_structure(struct nd_collector *collector,
     nd_structure_add_step(collector, "to:", message->recipients_to);
     nd_structure_add_step(collector, "cc:", message->recipients_cc);
     nd_structure_add_step(collector, "defects:", message->defects);
-    add_text(collector, message->text);
-    add_subject(collector, message->subject);
+    add_text(collector, counted);
+    add_subject(collector, counted);
     nd_collect_header_structure(collector, message);
     add_html(collector, &message->html);
 }

@@ -185,7 +185,9 @@ static void name_gram(struct nd_collector *collector,
 static void collect_grams(struct nd_collector *collector,
                           const struct nd_text_plan *plan, struct nd_text text)
 {
+    struct nd_slot_set *set = &collector->sets[plan->grams];
     const struct nd_mixers mixers = collector->mixers;
+    bool wants_names = collector->wants_names;
     uint64_t window = ' '; /* the last four code points, 16 bits each */
     const char *cursor = text.data;
     const char *end = text.data + text.length;
@@ -200,8 +202,11 @@ static void collect_grams(struct nd_collector *collector,
         if (window >> 3 * UNIT_BITS == 0)
             continue;
         uint64_t hash = nd_collect_mix(&mixers, window);
-        if (nd_collect_add(collector, plan->grams, hash))
+        bool is_new = nd_slot_set_add(set, hash);
+        if (wants_names && is_new) {
+            nd_collect_unnamed(collector, plan->grams, hash);
             name_gram(collector, plan, window);
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 #ifndef ND_FEATURES_TEXT_H
 #define ND_FEATURES_TEXT_H
 
+#include "features/characters.h"
 #include "features/collect.h"
-#include "mail/message.h"
 
 /* What running text becomes: the families that its words, pairs of words and
  * 4-grams go to (ND_NO_FAMILY: none), and what stands in front of their
@@ -28,7 +28,7 @@ void nd_collect_content(struct nd_collector *collector,
                         const struct nd_message *message);
 /* Content types, charsets, HTML, which headers there are, counts in steps. */
 void nd_collect_structure(struct nd_collector *collector,
-                          const struct nd_message *message);
+                          const struct nd_counted_message *counted);
 /* Scheme, host labels, path words of the links. */
 void nd_collect_urls(struct nd_collector *collector,
                      const struct nd_message *message);

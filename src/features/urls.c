@@ -16,10 +16,19 @@ struct span {
     const char *begin, *end;
 };
 
+/* NUL stops, too. */
+static bool is_stop(char byte, const char *stops)
+{
+    while (*stops != '\0' && *stops != byte) {
+        stops++;
+    }
+    return *stops == byte;
+}
+
 static struct span span_until(struct span in, const char *stops)
 {
     struct span piece = {in.begin, in.begin};
-    while (piece.end < in.end && strchr(stops, *piece.end) == NULL) {
+    while (piece.end < in.end && !is_stop(*piece.end, stops)) {
         piece.end++;
     }
     return piece;

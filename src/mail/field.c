@@ -115,7 +115,7 @@ struct nd_text nd_field_unfold(struct nd_span value, size_t limit,
     size_t used = 0;
     for (size_t i = 0; i < length; i++) {
         char byte = value.data[i];
-        bool blank = is_space(byte) || byte == '\0';
+        bool blank = byte == '\0' || (byte <= ' ' && is_space(byte));
         if (!blank)
             line[used++] = byte;
         else if (used > 0 && line[used - 1] != ' ')

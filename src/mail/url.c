@@ -57,9 +57,14 @@ static bool is_word(char byte)
  * bracket, without the punctuation of the sentence around it. */
 static const char *url_end(const char *data, const char *end)
 {
+    static const bool stops[256] = {
+        [0 ... ' '] = true, [127] = true,  ['<'] = true, ['>'] = true,
+        ['"'] = true,       ['\''] = true, ['`'] = true, ['('] = true,
+        [')'] = true,       ['['] = true,  [']'] = true, ['{'] = true,
+        ['}'] = true,       ['|'] = true,
+    };
     const char *at = data;
-    while (at < end && (unsigned char)*at > ' ' && *at != 127 &&
-           strchr("<>\"'`()[]{}|", *at) == NULL)
+    while (at < end && !stops[(unsigned char)*at])
         at++;
     while (at > data && strchr(".,;:!?*_", at[-1]) != NULL)
         at--;
@@ -83,7 +88,10 @@ static const char *find_scheme(const char *data, const char *colon)
 static const char *find_url(const char *start, const char *data,
                             const char *end)
 {
+    static const bool marks[256] = {[':'] = true, ['w'] = true, ['W'] = true};
     for (const char *at = data; at < end; at++) {
+        if (!marks[(unsigned char)*at])
+            continue;
         if (*at == ':' && starts_with(at, end, "://")) {
             const char *scheme = find_scheme(data, at);
             if (scheme != NULL)
