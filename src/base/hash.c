@@ -94,7 +94,7 @@ void nd_hex(const uint8_t *data, size_t length, char *text_r)
     text_r[2 * length] = '\0';
 }
 
-static int digit_value(char digit)
+int nd_hex_digit(char digit)
 {
     if (digit >= '0' && digit <= '9')
         return digit - '0';
@@ -110,12 +110,12 @@ bool nd_unhex(const char *text, uint8_t *data_r, size_t length)
     if (strlen(text) != 2 * length)
         return false;
     for (size_t i = 0; i < 2 * length; i++) {
-        if (digit_value(text[i]) < 0)
+        if (nd_hex_digit(text[i]) < 0)
             return false;
     }
     for (size_t i = 0; i < length; i++)
-        data_r[i] = (uint8_t)((unsigned)digit_value(text[2 * i]) << 4 |
-                              (unsigned)digit_value(text[2 * i + 1]));
+        data_r[i] = (uint8_t)((unsigned)nd_hex_digit(text[2 * i]) << 4 |
+                              (unsigned)nd_hex_digit(text[2 * i + 1]));
     return true;
 }
 

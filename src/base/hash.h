@@ -56,6 +56,8 @@ uint64_t nd_keyed_hash(const struct nd_key *key, const void *data,
 /* Lower-case hexadecimal; text_r holds 2 * length + 1 bytes. */
 void nd_hex(const uint8_t *data, size_t length, char *text_r);
 
+/* The value of a hexadecimal digit of either case; -1 where it is none. */
+int nd_hex_digit(char digit);
 /* Reads exactly length bytes of hexadecimal from text; false if it is not
  * that. */
 bool nd_unhex(const char *text, uint8_t *data_r, size_t length);

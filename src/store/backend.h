@@ -12,6 +12,7 @@
 #ifndef ND_STORE_BACKEND_H
 #define ND_STORE_BACKEND_H
 
+#include "base/buffer.h"
 #include "store/image.h"
 #include "store/store.h"
 
@@ -19,6 +20,12 @@
 struct nd_store {
     const struct nd_backend *backend;
 };
+
+/* An array of count scopes out of words, for each the rule's name and that of
+ * its settings, each with its NUL. One block, as nd_store_scopes answers it:
+ * freed with free(). */
+struct nd_scope *nd_scopes_pack(const struct nd_buffer *words,
+                                size_t count) ND_MUST_CHECK;
 
 struct nd_backend {
     const char *name;

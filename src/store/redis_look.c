@@ -211,23 +211,6 @@ static enum nd_status add_scopes(struct nd_redis_store *redis, const char *rule,
     return status;
 }
 
-/* One block: the structs first, then the words that they point to. */
-static struct nd_scope *pack_scopes(const struct nd_buffer *words, size_t count)
-{
-    size_t head = count * sizeof(struct nd_scope);
-    struct nd_scope *scopes = nd_calloc(1, head + words->length + 1);
-    char *word = (char *)scopes + head;
-    if (words->length > 0)
-        memcpy(word, words->data, words->length);
-    for (size_t i = 0; i < count; i++) {
-        scopes[i].rule = word;
-        word += strlen(word) + 1;
-        scopes[i].settings = word;
-        word += strlen(word) + 1;
-    }
-    return scopes;
-}
-
 enum nd_status nd_redis_scopes(struct nd_store *store, struct nd_error *error,
                                struct nd_scope **scopes_r, size_t *count_r)
 {
@@ -241,7 +224,7 @@ enum nd_status nd_redis_scopes(struct nd_store *store, struct nd_error *error,
     for (size_t i = 0; status == ND_OK && i < rule_count; i++)
         status = add_scopes(redis, rules[i], arena, error, &words, &count);
     if (status == ND_OK) {
-        *scopes_r = pack_scopes(&words, count);
+        *scopes_r = nd_scopes_pack(&words, count);
         *count_r = count;
     }
     nd_buffer_free(&words);

@@ -84,17 +84,6 @@ static uint32_t *number_field(struct nd_redis_options *options,
     return (uint32_t *)(void *)((char *)options + parameter->offset);
 }
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
-
 /* Undoes %XX; a NUL or half an escape is refused. */
 static enum nd_status decode(struct parse *parse, const char *text,
                              size_t length, const char *what,
@@ -107,8 +96,8 @@ static enum nd_status decode(struct parse *parse, const char *text,
             decoded[used++] = text[i];
             continue;
         }
-        int high = i + 2 < length ? hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        int high = i + 2 < length ? nd_hex_digit(text[i + 1]) : -1;
+        int low = high >= 0 ? nd_hex_digit(text[i + 2]) : -1;
         if (low < 0 || high * 16 + low == 0)
             return nd_fail(parse->error, ND_CONFIG,
                            "store URL: bad %%-escape in the %s; write a "

@@ -83,23 +83,6 @@ static void append_column(sqlite3_stmt *statement, int column,
     nd_buffer_append(words, name, strlen(name) + 1);
 }
 
-/* One block: the structs first, then the words that they point to. */
-static struct nd_scope *pack_scopes(const struct nd_buffer *words, size_t count)
-{
-    size_t head = count * sizeof(struct nd_scope);
-    struct nd_scope *scopes = nd_calloc(1, head + words->length + 1);
-    char *word = (char *)scopes + head;
-    if (words->length > 0)
-        memcpy(word, words->data, words->length);
-    for (size_t i = 0; i < count; i++) {
-        scopes[i].rule = word;
-        word += strlen(word) + 1;
-        scopes[i].settings = word;
-        word += strlen(word) + 1;
-    }
-    return scopes;
-}
-
 enum nd_status nd_sqlite_scopes(struct nd_store *store, struct nd_error *error,
                                 struct nd_scope **scopes_r, size_t *count_r)
 {
@@ -114,7 +97,7 @@ enum nd_status nd_sqlite_scopes(struct nd_store *store, struct nd_error *error,
     }
     enum nd_status status = nd_sqlite_end(db, ND_OK, error);
     if (status == ND_OK) {
-        *scopes_r = pack_scopes(&words, count);
+        *scopes_r = nd_scopes_pack(&words, count);
         *count_r = count;
     }
     nd_buffer_free(&words);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "store/backend.h"
 #include "store/check.h"
 #include "store/faulty.h"
@@ -133,6 +134,23 @@ enum nd_status nd_store_maintain(struct nd_store *store, int64_t keep_ms,
 {
     return store->backend->maintain(store, keep_ms < 0 ? 0 : keep_ms, dry_run,
                                     report, context, error);
+}
+
+/* The structs first, then the words that they point to. */
+struct nd_scope *nd_scopes_pack(const struct nd_buffer *words, size_t count)
+{
+    size_t head = count * sizeof(struct nd_scope);
+    struct nd_scope *scopes = nd_calloc(1, head + words->length + 1);
+    char *word = (char *)scopes + head;
+    if (words->length > 0)
+        memcpy(word, words->data, words->length);
+    for (size_t i = 0; i < count; i++) {
+        scopes[i].rule = word;
+        word += strlen(word) + 1;
+        scopes[i].settings = word;
+        word += strlen(word) + 1;
+    }
+    return scopes;
 }
 
 enum nd_status nd_store_scopes(struct nd_store *store, struct nd_error *error,
