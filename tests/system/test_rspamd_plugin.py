@@ -40,7 +40,7 @@ class Place:
         self.rspamd = Rspamd(folder / "rspamd", self.redis, files={
             "neurald.conf": f'url = "http://127.0.0.1:{self.port}";\n'
                             f'token_file = "{self.tokens}";\n'
-                            "timeout = 1s; autolearn = true;\n"
+                            "timeout = 3s; rest = 0.1s; autolearn = true;\n"
                             "spam_score = 15; ham_score = -15;"})
 
     def serve(self):
