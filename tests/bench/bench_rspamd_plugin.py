@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 import peers
 
@@ -77,6 +78,7 @@ class Beside:
             "logging.inc": 'level = "warning";',
             "neurald.conf": f'url = "http://127.0.0.1:{self.port}";\n'
                             f'token_file = "{tokens}"; timeout = 20s;\n'
+                            "learn_timeout = 60s;\n"
                             "send_message = true;"})
 
     def generation(self):
@@ -85,6 +87,14 @@ class Beside:
                      {"Content-Type": "application/json"})
         return json.loads(link.getresponse().read())["generation"]
 
+    def learned(self):
+        told = subprocess.run(
+            [peers.program(), "--config", str(self.config), "status",
+             "--json"], env=self.environment, check=True,
+            stdout=subprocess.PIPE).stdout
+        return sum(line.get("spam", 0) + line.get("ham", 0)
+                   for line in map(json.loads, told.splitlines()))
+
     def teach(self, pairs):
         def one(pair):
             label, path = pair
@@ -92,6 +102,10 @@ class Beside:
                 "Neurald-Learn": "spam" if label else "ham"})
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(one, pairs))
+        before, now = -1, 0
+        while before != now:  # no scan waits for its label
+            time.sleep(1)
+            before, now = now, self.learned()
         subprocess.run([peers.program(), "--config", str(self.config), "train"],
                        env=self.environment, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
