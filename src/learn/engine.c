@@ -268,7 +268,7 @@ enum nd_status nd_engine_create(struct nd_store *store,
     }
     struct nd_engine *engine = nd_engine_prepare(rule);
     status = nd_engine_connect(engine, store, key_file_key,
-                               ND_ENGINE_SERVES | ND_ENGINE_REPORTS, error);
+                               ND_ENGINE_SERVES | ND_ENGINE_MARKS, error);
     if (status != ND_OK) {
         nd_engine_destroy(&engine);
         return status;

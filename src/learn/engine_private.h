@@ -79,7 +79,8 @@ struct nd_live *nd_engine_take_live(struct nd_engine *engine);
 /* What an engine does besides learning and training, for hosts that have one
  * for each thread. */
 #define ND_ENGINE_SERVES 1U  /* loads the live model */
-#define ND_ENGINE_REPORTS 2U /* says so in the store */
+#define ND_ENGINE_MARKS 2U   /* marks profiles as used, looks at the clock */
+#define ND_ENGINE_REPORTS 4U /* stays, and says in the store what it serves */
 
 /* An engine without a store: it scores with the model that it is given, or
  * "unsure". Destroyed with nd_engine_destroy. */

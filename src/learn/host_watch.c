@@ -44,7 +44,9 @@ static enum nd_status connect(struct nd_host_line *line,
 {
     struct nd_host *host = line->host;
     uint32_t duties =
-        host->roles & ND_ROLE_SCORE ? ND_ENGINE_SERVES | ND_ENGINE_REPORTS : 0;
+        host->roles & ND_ROLE_SCORE
+            ? ND_ENGINE_SERVES | ND_ENGINE_MARKS | ND_ENGINE_REPORTS
+            : 0;
     enum nd_status status = nd_engine_connect(
         rules->engines[place], line->store,
         host->has_key_file ? &host->key_file_key : NULL, duties, error);

@@ -245,7 +245,7 @@ static void report(struct nd_engine *engine)
 {
     struct nd_error ignored;
     int64_t now_us = nd_clock_monotonic_us();
-    if ((engine->duties & ND_ENGINE_REPORTS) == 0) {
+    if ((engine->duties & (ND_ENGINE_MARKS | ND_ENGINE_REPORTS)) == 0) {
         return;
     }
     if (engine->touched_us != 0 &&
@@ -258,10 +258,12 @@ static void report(struct nd_engine *engine)
     if (nd_store_now(engine->store, &ignored, &now_ms) == ND_OK) {
         engine->clock_offset_ms = now_ms - nd_clock_wall_ms();
     }
-    enum nd_status status = nd_store_host_report(
-        engine->store, &engine->scope, engine->holder,
-        engine->live != NULL ? engine->live->generation : 0, &ignored);
-    (void)status;
+    if (engine->duties & ND_ENGINE_REPORTS) {
+        enum nd_status status = nd_store_host_report(
+            engine->store, &engine->scope, engine->holder,
+            engine->live != NULL ? engine->live->generation : 0, &ignored);
+        (void)status;
+    }
 }
 
 static bool is_same(const struct nd_engine *engine,

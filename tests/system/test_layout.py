@@ -11,6 +11,7 @@ import shutil
 import pytest
 
 from conftest import PROGRAM, ROOT, Neurald, make_mail, open_to_all
+from daemon import Daemon
 from test_store_copy import Redis
 
 BUILT = pathlib.Path(os.environ.get("NEURALD", ROOT / "build/neurald"))
@@ -34,10 +35,11 @@ class Fleet:
     def host(self, program):
         return Neurald(self.folder, program)
 
-    def configure(self, families="all"):
+    def configure(self, families="all", keep=5):
         config = self.folder / "neurald.conf"
-        config.write_text(f'store = "{self.store}"\nrule default {{\n'
-                          f' families = "{families}"\n}}\n')
+        config.write_text(f'store = "{self.store}"\n'
+                          'serve { roles = "score" }\nrule default {\n'
+                          f' families = "{families}"\n keep_models = {keep}\n}}\n')
 
     def learn(self, host, numbers):
         paths = {label: self.folder / f"{label}-{numbers[0]}"
@@ -132,6 +134,31 @@ def test_both_versions_score_while_the_store_goes_over(fleet):
                     "train", words="later neurald")
     assert fleet.status(fleet.new)["trainings"][0]["decision"] == "promoted"
     assert not fleet.status(fleet.old)["due"]
+
+
+def test_an_old_host_finds_its_model_again_after_many_newer_ones(fleet):
+    fleet.configure(keep=1)
+    config = ("--config", fleet.folder / "neurald.conf")
+    spam = make_mail("spam", 900)
+    fleet.learn(fleet.old, range(40))
+    fleet.ask(fleet.old, "train")
+    fleet.learn(fleet.new, range(40, 80))
+    with Daemon(fleet.old, fleet.folder, before=config) as daemon:
+        daemon.wait_until_ready()
+        before = daemon.score(spam)
+        assert before["verdict"] == "spam" and before["generation"] == 1
+        daemon.wait_until(lambda: fleet.status(fleet.new)["hosts"])
+        for _ in range(3):
+            fleet.ask(fleet.new, "train")
+        daemon.wait_until(lambda: daemon.metric(
+            "neurald_models_refused_total") >= 1)
+        assert daemon.score(spam) == before
+    kept = [line["generation"] for line in
+            fleet.ask(fleet.new, "model", "list", "--json").lines]
+    assert len(kept) == 2 and kept[1] == 1
+    with Daemon(fleet.old, fleet.folder, before=config) as daemon:
+        daemon.wait_until_ready()
+        assert daemon.score(spam) == before
 
 
 def test_learning_again_gives_a_sample_both_layouts(fleet):
