@@ -2,8 +2,8 @@
  *
  * The trainer's child where it trains for rspamd: reads settings and vectors,
  * trains, sends what each held-out vector scores, then the network. It confines
- * itself before it reads the first vector, so it has one thread, and trains the
- * parts of a network one after the other.
+ * itself before it reads the first vector, and trains the parts of a network
+ * one after the other, so that it can tell of each.
  */
 #include <math.h>
 
