@@ -332,25 +332,30 @@ static void join(struct nd_host_thread *thread)
 {
     if (thread->started)
         (void)pthread_join(thread->thread, NULL);
+    thread->started = false;
+}
+
+void nd_host_halt(struct nd_host *host)
+{
+    atomic_store(&host->stopping, true);
+    nd_host_poke_watcher(host);
+    nd_host_poke_trainer(host);
+    nd_host_poke_learner(host);
+    wait_for_threads(host, nd_clock_monotonic_us() + GRACE_US);
+    atomic_store(&host->interrupt, true);
+    join(&host->watcher);
+    join(&host->subscriber);
+    join(&host->learner);
+    join(&host->trainer);
+    nd_host_await_callers(host);
 }
 
 void nd_host_stop(struct nd_host **host)
 {
     if (host == NULL || *host == NULL)
         return;
-    struct nd_host *old = *host;
-    atomic_store(&old->stopping, true);
-    nd_host_poke_watcher(old);
-    nd_host_poke_trainer(old);
-    nd_host_poke_learner(old);
-    wait_for_threads(old, nd_clock_monotonic_us() + GRACE_US);
-    atomic_store(&old->interrupt, true);
-    join(&old->watcher);
-    join(&old->subscriber);
-    join(&old->learner);
-    join(&old->trainer);
-    nd_host_await_callers(old);
-    dispose(old);
+    nd_host_halt(*host);
+    dispose(*host);
     *host = NULL;
 }
 

@@ -94,11 +94,14 @@ enum nd_status nd_host_create(const struct nd_host_options *options,
                               struct nd_error *error,
                               struct nd_host **host_r) ND_MUST_CHECK;
 
-/* Ends everything in less than 5 s from any state and frees the host: a
- * training is stopped (its lease given back), lessons that were taken but not
- * yet answered are stored or spooled, or end ND_CANCELLED. No other call may
- * be under way but waiting ones, which come back; NULL and a pointer to NULL
- * are accepted. */
+/* Ends everything in less than 5 s from any state: a training is stopped (its
+ * lease given back), lessons that were taken but not yet answered are stored or
+ * spooled, or end ND_CANCELLED, and calls that wait come back. The host stays:
+ * other threads may go on to call it, verdicts are given, lessons and questions
+ * end ND_CANCELLED. Twice is once. */
+void nd_host_halt(struct nd_host *host);
+/* Halts the host and frees it. No call may be under way but waiting ones. NULL
+ * and a pointer to NULL are accepted. */
 void nd_host_stop(struct nd_host **host);
 
 /* Takes new rules: at once for scoring (models that are loaded stay in use
@@ -243,8 +246,8 @@ enum nd_status nd_host_ask(struct nd_host *host, nd_host_question *question,
 
 /* Starts a training of one rule (the first chosen) and answers its job's id,
  * or that of the one that waits or runs for it already. force as of
- * nd_engine_train. ND_PERMISSION without the role train, ND_NO_INPUT. Any
- * thread; does not wait. */
+ * nd_engine_train. ND_PERMISSION without the role train, ND_NO_INPUT,
+ * ND_CANCELLED once halted. Any thread; does not wait. */
 enum nd_status nd_host_train(struct nd_host *host,
                              const struct nd_host_choice *choice, bool force,
                              struct nd_error *error,

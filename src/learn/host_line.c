@@ -102,6 +102,8 @@ static void tell_state(struct nd_host *host, enum nd_host_store_state before,
         event.kind = ND_HOST_STORE_REFUSED;
     } else if (before == ND_HOST_STORE_UNKNOWN) {
         return; /* as it should be */
+    } else {
+        event.text = "it answers again";
     }
     nd_host_tell(host, &event);
 }

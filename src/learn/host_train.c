@@ -84,6 +84,8 @@ enum nd_status nd_host_train(struct nd_host *host,
     if ((host->roles & ND_ROLE_TRAIN) == 0)
         return nd_fail(error, ND_PERMISSION,
                        "this host has not the role to train");
+    if (atomic_load(&host->stopping))
+        return nd_fail(error, ND_CANCELLED, "this host is stopping");
     struct nd_host_rules *rules = nd_host_take_rules(host);
     size_t *chosen = nd_calloc(rules->count, sizeof *chosen);
     size_t count;

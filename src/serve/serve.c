@@ -249,9 +249,14 @@ static void stop(struct daemon *daemon)
         nd_http_quiesce(daemon->http, QUIESCE_MS);
     }
     nd_rspamd_trainer_stop(&daemon->rspamd);
-    nd_host_stop(&daemon->host);
+    /* Halted, the host lets go of requests that wait for it; it is freed only
+     * when no thread of the HTTP server can be in the middle of one. */
+    if (daemon->host != NULL) {
+        nd_host_halt(daemon->host);
+    }
     nd_http_stop(&daemon->http);
     nd_service_destroy(&daemon->service);
+    nd_host_stop(&daemon->host);
     nd_metrics_destroy(&daemon->metrics);
     for (size_t i = 0; i < daemon->listener_count; i++) {
         nd_listener_close(&daemon->listeners[i]);

@@ -395,6 +395,29 @@ static void stopping_in_mid_training_is_quick_and_leaves_no_lease(void **state)
 
 /* ---- the first look ---- */
 
+/* A daemon's threads may be in the middle of a call when its host is halted. */
+static void a_halted_host_gives_verdicts_and_takes_nothing(void **state)
+{
+    struct host_fixture *fixture = *state;
+    struct nd_error error = {""};
+    uint64_t id = 0;
+    host_start(fixture);
+    HOST_UNTIL(host_status(fixture).has_key);
+    host_learn_both(fixture, 0, 40);
+    host_await(fixture, ND_HOST_MODEL_TAKEN, 1);
+    nd_host_halt(fixture->host);
+    nd_host_halt(fixture->host);
+    assert_true(host_score(fixture, NULL, ND_SPAM, 500).probability > 0.5);
+    assert_int_equal(host_learn(fixture, ND_SPAM, 501, 0), ND_CANCELLED);
+    assert_int_equal(nd_host_ask(fixture->host, refuse, NULL, 0, &error),
+                     ND_CANCELLED);
+    assert_int_equal(nd_host_train(fixture->host, NULL, true, &error, &id),
+                     ND_CANCELLED);
+    nd_host_refresh(fixture->host);
+    assert_true(host_status(fixture).has_key);
+    assert_int_equal(host_stats(fixture).count[ND_SPAM], 40);
+}
+
 static void after_the_first_look_the_model_is_there(void **state)
 {
     struct host_fixture *fixture = *state;
@@ -504,6 +527,7 @@ int main(int argc, char **argv)
         HOST_TEST(a_job_tells_how_far_it_is),
         HOST_TEST(two_hosts_train_once),
         HOST_TEST(stopping_in_mid_training_is_quick_and_leaves_no_lease),
+        HOST_TEST(a_halted_host_gives_verdicts_and_takes_nothing),
         HOST_TEST(after_the_first_look_the_model_is_there),
         HOST_TEST(a_lease_that_could_not_be_given_back_is_taken_up_again),
         HOST_TEST(a_store_that_is_long_away_is_tried_again_soon),
