@@ -111,6 +111,13 @@ static uint32_t group_end(const struct nd_train_groups *groups,
     return end;
 }
 
+static void scale_values(float *restrict to, const float *restrict from,
+                         size_t count, float scale)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = from[i] * scale;
+}
+
 /* Copies the groups that are not lost, each in one go. */
 static uint32_t keep_groups(const struct nd_train_groups *groups, uint32_t lost,
                             const struct nd_sparse *row, float scale,
@@ -124,8 +131,7 @@ static uint32_t keep_groups(const struct nd_train_groups *groups, uint32_t lost,
         if (!drop) {
             memcpy(kept.columns + count, row->columns + i,
                    (end - i) * sizeof(*kept.columns));
-            for (uint32_t j = i; j < end; j++)
-                kept.values[count + j - i] = row->values[j] * scale;
+            scale_values(kept.values + count, row->values + i, end - i, scale);
             count += end - i;
         }
         i = end;
