@@ -210,12 +210,12 @@ def test_an_end_during_the_start_leaves_nothing_behind(neurald, tmp_path):
 
 def test_a_storm_of_reloads_is_weathered(daemon):
     daemon.wait_until_ready()
-    files = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
     connection = daemon.connect()
     for _ in range(300):
         daemon.process.send_signal(signal.SIGHUP)
         # ready all the time, also without a model
         assert daemon.get("/readyz", connection=connection).code == 200
+    files = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
     for _ in range(1000):
         daemon.process.send_signal(signal.SIGHUP)
         assert daemon.process.poll() is None
