@@ -7,6 +7,7 @@
  */
 #include "rspamd/remote.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #define MOST_ARGUMENTS 16
 #define KEY_BYTES 512
 #define SCAN_COUNT "512"
+#define MOST_WARNINGS 64
 /* Of the keys of profiles: versions of the module from this on, and with each
  * of them the metatokens' from 1 on. */
 #define FIRST_MODULE 2
@@ -32,7 +34,9 @@ struct nd_rspamd_remote {
     struct nd_redis_options options;
     struct nd_redis_client *client;
     char *prefix, *rule, *settings;
-    char *profiles; /* the sorted set's key once it is known */
+    char *profiles;                /* the sorted set's key once it is known */
+    char *warnings[MOST_WARNINGS]; /* that were given; more are not kept */
+    size_t warning_count;
 };
 
 enum nd_status nd_rspamd_remote_create(const struct nd_rspamd_place *place,
@@ -66,8 +70,26 @@ void nd_rspamd_remote_destroy(struct nd_rspamd_remote **remote)
     free((*remote)->rule);
     free((*remote)->settings);
     free((*remote)->profiles);
+    for (size_t i = 0; i < (*remote)->warning_count; i++)
+        free((*remote)->warnings[i]);
     free(*remote);
     *remote = NULL;
+}
+
+void nd_rspamd_remote_warn(struct nd_rspamd_remote *remote, const char *format,
+                           ...)
+{
+    char text[ND_ERROR_BYTES];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    for (size_t i = 0; i < remote->warning_count; i++)
+        if (strcmp(remote->warnings[i], text) == 0)
+            return;
+    nd_log(ND_LOG_WARNING, "%s", text);
+    if (remote->warning_count < MOST_WARNINGS)
+        remote->warnings[remote->warning_count++] = nd_strdup(text);
 }
 
 static enum nd_status strange(struct nd_error *error)
@@ -148,12 +170,13 @@ static enum nd_status run_script(struct nd_rspamd_remote *remote,
 
 /* Whether a failure is of what lies under one key, and the connection goes on:
  * then it is said, and that key is left alone. */
-static bool is_keys_fault(enum nd_status status, const char *key,
+static bool is_keys_fault(struct nd_rspamd_remote *remote,
+                          enum nd_status status, const char *key,
                           const struct nd_error *error)
 {
     if (status != ND_DATA)
         return false;
-    nd_log(ND_LOG_WARNING, "%s; %s is left alone", error->text, key);
+    nd_rspamd_remote_warn(remote, "%s; %s is left alone", error->text, key);
     return true;
 }
 
@@ -168,7 +191,7 @@ static enum nd_status last_use(struct nd_rspamd_remote *remote, const char *key,
     *used_r = -1;
     if (status == ND_OK && reply->type == ND_REDIS_ARRAY && reply->length == 2)
         *used_r = strtod(nd_redis_item(reply, 1)->text, NULL);
-    return is_keys_fault(status, key, error) ? ND_OK : status;
+    return is_keys_fault(remote, status, key, error) ? ND_OK : status;
 }
 
 static void set_profiles(struct nd_rspamd_remote *remote, const char *key)
@@ -304,7 +327,7 @@ enum nd_status nd_rspamd_remote_profiles(
                          &profiles[count]) == ND_OK)
             count++;
         else
-            nd_log(ND_LOG_WARNING, "%s; it is passed over", why.text);
+            nd_rspamd_remote_warn(remote, "%s; it is passed over", why.text);
     }
     if (count == 0)
         return nd_fail(error, ND_NOTHING,
@@ -338,7 +361,7 @@ enum nd_status nd_rspamd_remote_network(struct nd_rspamd_remote *remote,
     const struct nd_redis_reply *reply;
     enum nd_status status =
         ask(remote, (const char *[]){"HKEYS", key, NULL}, error, &reply);
-    if (is_keys_fault(status, key, error)) {
+    if (is_keys_fault(remote, status, key, error)) {
         *network_r = network;
         return ND_OK;
     }
@@ -443,7 +466,7 @@ static enum nd_status walk_set(struct walk *walk, const char *set,
         const struct nd_redis_reply *reply;
         const char *words[] = {"SSCAN", set, cursor, "COUNT", SCAN_COUNT, NULL};
         status = ask(walk->remote, words, error, &reply);
-        if (is_keys_fault(status, set, error))
+        if (is_keys_fault(walk->remote, status, set, error))
             return ND_OK;
         if (status != ND_OK)
             return status;

@@ -35,6 +35,10 @@ enum nd_status nd_rspamd_remote_create(
     struct nd_rspamd_remote **remote_r) ND_MUST_CHECK;
 void nd_rspamd_remote_destroy(struct nd_rspamd_remote **remote);
 
+/* Warns in the log of something that is left alone, once for the same words. */
+void nd_rspamd_remote_warn(struct nd_rspamd_remote *remote, const char *format,
+                           ...) ND_PRINTF(2, 3);
+
 /* The profiles of the place, newest use first, into the arena; of the versions
  * of rspamd's module that have been at work there, those of the one used last.
  * Those that cannot be parsed, or whose key is not the place's, are passed over

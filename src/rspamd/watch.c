@@ -138,21 +138,24 @@ static enum nd_status check_native(struct nd_rspamd_look *look)
                : ND_OK;
 }
 
-/* Tells once a look what it does not know and leaves alone; a network that
+/* Tells once what it does not know and leaves alone; a network that
  * gets other numbers than the vectors' cannot be judged, so it stays. */
 static enum nd_status check_known(struct nd_rspamd_look *look)
 {
     const char *rule = look->watch->rule->name;
+    struct nd_rspamd_remote *remote = look->watch->remote;
     if (look->newest->unknown != NULL)
-        nd_log(ND_LOG_WARNING,
-               "rule %s: rspamd's profile has the field %s, which is not known "
-               "here; it is kept as it is",
-               rule, look->newest->unknown);
+        nd_rspamd_remote_warn(
+            remote,
+            "rule %s: rspamd's profile has the field %s, which is not known "
+            "here; it is kept as it is",
+            rule, look->newest->unknown);
     if (look->network.unknown != NULL)
-        nd_log(ND_LOG_WARNING,
-               "rule %s: rspamd's network has the field %s, which is not known "
-               "here; it is left alone",
-               rule, look->network.unknown);
+        nd_rspamd_remote_warn(
+            remote,
+            "rule %s: rspamd's network has the field %s, which is not known "
+            "here; it is left alone",
+            rule, look->network.unknown);
     if (look->network.changes != NULL)
         return nd_rspamd_end(
             look, ND_RSPAMD_LEFT,

@@ -470,6 +470,7 @@ def test_the_daemon_watches_too_and_stops_in_time(place, vectors):
     text = place.config.read_text().replace("seed = 1",
                                             "seed = 1\n watch_interval = 1s")
     place.config.write_text(text)
+    place.redis("ZADD", PROFILES, "1", '{"version":0}')
     place.add_profile(0)
     place.add_vectors(0, vectors[:200])
     daemon = place.neurald.start(
@@ -497,6 +498,8 @@ def test_the_daemon_watches_too_and_stops_in_time(place, vectors):
         daemon.wait()
     log = daemon.stderr.read().decode()
     assert "rspamd rule=rspamd outcome=published version=1" in log
+    # Said by each configuration's handle, not by each look.
+    assert 1 <= log.count("lacks digest") <= 2, log
 
 
 # ---- the trainer's child ----
