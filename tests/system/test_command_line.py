@@ -230,3 +230,18 @@ def test_every_exit_status_is_in_the_manual(neurald):
         r"# EXIT STATUS\n(.*?)\n# ", neurald.ok("help", "--manual").text,
         re.S).group(1)))
     assert listed == statuses
+
+
+def test_the_tables_of_families_are_the_programs():
+    rows = re.findall(r'X\((\w+), (\d+), "(\w+)", (\d+), (\w+), (\d+), (\d+),',
+                      pathlib.Path(ROOT, "src/features/family_table.h")
+                      .read_text())
+    assert len(rows) >= 9
+    layouts = pathlib.Path(ROOT, "docs/formats/layout.md").read_text()
+    features = pathlib.Path(ROOT, "docs/features.md").read_text()
+    for _, number, name, layout, kind, bits, most in rows:
+        width = "named by the registry" if kind == "NAMED" else bits
+        assert f"| {number} | {name}/{layout} | {width} |" in layouts
+        if kind == "TEXT":
+            assert f"| {number} | `{name}` | text | 2^{bits} | " \
+                f"{int(most):,} |" in features
