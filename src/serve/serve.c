@@ -29,6 +29,7 @@
 #define MAX_LISTENERS 16
 #define QUIESCE_MS 1000
 #define FIRST_LOOK_MS 2000
+#define LOOK_STEP_MS 100
 #define SPARE_FILES 256 /* beside connections */
 
 struct daemon {
@@ -189,6 +190,25 @@ static enum nd_status start_rspamd(struct daemon *daemon,
     return nd_rspamd_trainer_start(&options, error, &daemon->rspamd);
 }
 
+/* Signals are blocked, and are answered in live(). */
+static bool is_to_end(void)
+{
+    sigset_t waiting;
+    (void)sigpending(&waiting);
+    return sigismember(&waiting, SIGTERM) == 1 ||
+           sigismember(&waiting, SIGINT) == 1;
+}
+
+static void await_look(struct nd_host *host)
+{
+    for (int waited_ms = 0; waited_ms < FIRST_LOOK_MS && !is_to_end();
+         waited_ms += LOOK_STEP_MS) {
+        if (nd_host_await_look(host, LOOK_STEP_MS)) {
+            return;
+        }
+    }
+}
+
 static enum nd_status start(struct daemon *daemon, struct nd_error *error)
 {
     struct nd_serve_plan *plan = daemon->plan;
@@ -215,14 +235,15 @@ static enum nd_status start(struct daemon *daemon, struct nd_error *error)
     }
     /* Clients wait in the sockets' queues, so that the first ones too find the
      * model and the key that are there; but not for a store that is away. */
-    (void)nd_host_await_look(daemon->host, FIRST_LOOK_MS);
+    await_look(daemon->host);
     daemon->service =
         nd_service_create(daemon->host, daemon->metrics, &plan->service);
     status = start_http(daemon, error);
     if (status == ND_OK) {
         status = start_milter(daemon, error);
     }
-    return status == ND_OK ? start_rspamd(daemon, plan, error) : status;
+    return status == ND_OK && !is_to_end() ? start_rspamd(daemon, plan, error)
+                                           : status;
 }
 
 /* Names first: a daemon that starts meanwhile makes them anew. */

@@ -323,6 +323,23 @@ def test_a_store_that_is_taken_away_stops_nothing(trained, tmp_path, redis,
         assert daemon.stop() < STOP_SECONDS
 
 
+def test_it_stops_quickly_while_it_waits_for_its_store(neurald, tmp_path,
+                                                       redis, configured):
+    """Both a mail rule's and an rspamd rule's server take the connection, and
+    say nothing."""
+    config = configured(f'store = "{redis.url}"\nrule default {{\n}}\n'
+                        "rule other {\n kind = rspamd\n"
+                        f' rspamd_redis = "{redis.url}"\n}}\n')
+    redis.process.send_signal(signal.SIGSTOP)
+    process = neurald.start("--config", config, "serve", "--listen",
+                            f"127.0.0.1:{free_port()}")
+    time.sleep(0.5)
+    start = time.monotonic()
+    process.terminate()
+    assert process.wait(30) == 0
+    assert time.monotonic() - start < STOP_SECONDS
+
+
 def test_samples_wait_in_the_spool_while_the_store_is_away(neurald, tmp_path,
                                                            redis, configured):
     config = configured(f'store = "{redis.url}"\n'
