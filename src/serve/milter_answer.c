@@ -23,6 +23,7 @@
 #define LEARNERS 2
 #define MOST_LESSONS 64 /* that wait */
 #define LEARN_MS 5000
+#define LAST_LESSONS_MS 250 /* for those that wait when it ends */
 #define OUTBOUND "outbound" /* settings of mail that own users send */
 
 enum { RESULT_SPAM, RESULT_HAM, RESULT_UNSURE, RESULT_NO_MODEL, RESULT_FAILED };
@@ -433,12 +434,23 @@ void nd_mail_server_reload(struct nd_mail_server *server,
     nd_milter_apply(server->milter, &link);
 }
 
+void nd_mail_server_end(struct nd_mail_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    nd_milter_stop(&server->milter);
+    if (server->learners != NULL) {
+        nd_pool_wait(server->learners, LAST_LESSONS_MS);
+    }
+}
+
 void nd_mail_server_stop(struct nd_mail_server **server)
 {
     if (server == NULL || *server == NULL) {
         return;
     }
-    nd_milter_stop(&(*server)->milter);
+    nd_mail_server_end(*server);
     nd_pool_destroy(&(*server)->learners);
     (void)pthread_rwlock_destroy(&(*server)->lock);
     free_policy(&(*server)->policy);

@@ -50,8 +50,11 @@ enum nd_status nd_mail_server_start(
 void nd_mail_server_reload(struct nd_mail_server *server,
                            const struct nd_milter_settings *settings);
 
-/* Within 2.5 s and what lessons take that were begun. NULL and a pointer to
- * NULL are accepted. */
+/* Takes no more mail; open messages and lessons get 2.5 s. What lessons are
+ * left are tried until the host is halted. NULL is accepted. */
+void nd_mail_server_end(struct nd_mail_server *server);
+/* The same, and frees it once all lessons have been tried: halt the host
+ * before. NULL and a pointer to NULL are accepted. */
 void nd_mail_server_stop(struct nd_mail_server **server);
 
 #endif

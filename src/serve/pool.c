@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 struct nd_pool {
@@ -17,6 +19,7 @@ struct nd_pool {
     pthread_cond_t changed;
     void **items; /* a ring */
     size_t room, first, count;
+    size_t busy; /* threads that work */
     bool ending;
     pthread_t *threads;
     size_t thread_count;
@@ -34,9 +37,17 @@ static void *take(struct nd_pool *pool)
         item = pool->items[pool->first];
         pool->first = (pool->first + 1) % pool->room;
         pool->count--;
+        pool->busy++;
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return item;
+}
+
+static void done(struct nd_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->busy--;
+    (void)pthread_mutex_unlock(&pool->lock);
 }
 
 static void *run(void *context)
@@ -45,6 +56,7 @@ static void *run(void *context)
     void *item;
     while ((item = take(pool)) != NULL) {
         pool->work(item, pool->context);
+        done(pool);
     }
     return NULL;
 }
@@ -91,6 +103,22 @@ void nd_pool_destroy(struct nd_pool **pool)
     free(old->items);
     free(old);
     *pool = NULL;
+}
+
+static bool is_idle(struct nd_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    bool idle = pool->count == 0 && pool->busy == 0;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return idle;
+}
+
+void nd_pool_wait(struct nd_pool *pool, int64_t timeout_ms)
+{
+    int64_t end_us = nd_clock_monotonic_us() + timeout_ms * 1000;
+    while (!is_idle(pool) && nd_clock_monotonic_us() < end_us) {
+        (void)usleep(2000);
+    }
 }
 
 bool nd_pool_submit(struct nd_pool *pool, void *item)

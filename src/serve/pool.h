@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -23,6 +24,9 @@ enum nd_status nd_pool_create(size_t count, size_t room, nd_pool_work *work,
 /* Lets what was submitted be done, and ends the threads. NULL and a pointer to
  * NULL are accepted. */
 void nd_pool_destroy(struct nd_pool **pool);
+
+/* Waits until nothing is left to do, at most so long. */
+void nd_pool_wait(struct nd_pool *pool, int64_t timeout_ms);
 
 /* Hands item to a thread, in order. False where too many wait. Any thread. */
 bool nd_pool_submit(struct nd_pool *pool, void *item) ND_MUST_CHECK;

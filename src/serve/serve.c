@@ -265,16 +265,17 @@ static void stop(struct daemon *daemon)
     if (daemon->milter_listener >= 0) {
         (void)close(daemon->milter_listener);
     }
-    nd_mail_server_stop(&daemon->mail_server);
+    nd_mail_server_end(daemon->mail_server);
     if (daemon->http != NULL) {
         nd_http_quiesce(daemon->http, QUIESCE_MS);
     }
     nd_rspamd_trainer_stop(&daemon->rspamd);
-    /* Halted, the host lets go of requests that wait for it; it is freed only
-     * when no thread of the HTTP server can be in the middle of one. */
+    /* Halted, the host lets go of requests and lessons that wait for it; it is
+     * freed only when no thread can be in the middle of one. */
     if (daemon->host != NULL) {
         nd_host_halt(daemon->host);
     }
+    nd_mail_server_stop(&daemon->mail_server);
     nd_http_stop(&daemon->http);
     nd_service_destroy(&daemon->service);
     nd_host_stop(&daemon->host);

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import smtplib
+import sqlite3
 import subprocess
 import threading
 import time
@@ -225,6 +226,24 @@ def test_a_message_scored_then_learned_is_one_sample(run_mill, postfix,
         assert after.json["outcome"] == "duplicate"
         assert after.json["ham"] == before["ham"] + 1
         assert after.json["spam"] == before["spam"]
+
+
+def test_lessons_that_wait_for_the_store_do_not_hold_up_the_end(
+        run_mill, postfix, trained):
+    """Autolearn waits behind somebody else's transaction."""
+    text = """trusted_headers = {"X-Spam-Status filter.example.org"}
+        store_timeout = 20s
+        rule default { autolearn = true train_interval = 1h }"""
+    _, data = messages(2)[1]
+    data = (b"X-Spam-Checker-Version: SpamAssassin 4.0 on filter.example.org"
+            b"\r\nX-Spam-Status: Yes, score=12.0 required=5.0 tests=BAYES_99"
+            b"\r\n" + data)
+    with run_mill(text) as mill:
+        with sqlite3.connect(trained.store, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            send(postfix, [("spam-1", data)])
+            assert mill.stop() < 5
+            other.execute("ROLLBACK")
 
 
 def test_mail_of_own_users_is_not_autolearned(trained, tmp_path, configured):

@@ -67,6 +67,26 @@ static void no_more_wait_than_there_is_room(void **state)
     assert_int_equal(atomic_load(&done), taken);
 }
 
+static void waiting_ends_with_the_work_or_with_the_time(void **state)
+{
+    static int one = 1;
+    struct nd_pool *pool = NULL;
+    (void)state;
+    atomic_store(&done, 0);
+    assert_int_equal(nd_pool_create(2, 10, count, NULL, &error, &pool), ND_OK);
+    nd_pool_wait(pool, 60000);
+    (void)pthread_mutex_lock(&gate);
+    for (int i = 0; i < 5; i++) {
+        assert_true(nd_pool_submit(pool, &one));
+    }
+    nd_pool_wait(pool, 20);
+    assert_int_equal(atomic_load(&done), 0);
+    (void)pthread_mutex_unlock(&gate);
+    nd_pool_wait(pool, 60000);
+    assert_int_equal(atomic_load(&done), 5);
+    nd_pool_destroy(&pool);
+}
+
 static void a_connection_past_its_deadline_is_shut_down(void **state)
 {
     struct nd_connections *connections = nd_connections_create();
@@ -127,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_was_taken_is_done_before_the_end),
         cmocka_unit_test(no_more_wait_than_there_is_room),
+        cmocka_unit_test(waiting_ends_with_the_work_or_with_the_time),
         cmocka_unit_test(a_connection_past_its_deadline_is_shut_down),
         cmocka_unit_test(this_machine_is_told_from_others),
     };
