@@ -315,7 +315,7 @@ def test_peers_stand_beside_ours(neurald, corpus, tmp_path):
 def test_a_report_that_cannot_be_written_is_an_error(neurald, corpus):
     result = neurald.run("eval", "--spam", corpus / "spam", "--ham",
                          corpus / "ham", "--report", "/nonexistent/r.html")
-    assert result.status == 66
+    assert result.status == 73
     assert "/nonexistent/r.html" in result.err
 
 
