@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,13 +16,27 @@
 
 static char program_name[] = "neurald";
 static const char own_path[] = "/proc/self/exe";
-static const char *command_path; /* NULL: own_path */
-static char *const *command_argv;
+struct command {
+    const char *path;
+    char *const *arguments;
+};
+static struct command other; /* path NULL: this program */
+static pthread_mutex_t other_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void nd_trainer_set_command(const char *path, char *const argv[])
 {
-    command_path = path;
-    command_argv = argv;
+    (void)pthread_mutex_lock(&other_lock);
+    other = (struct command){path, argv};
+    (void)pthread_mutex_unlock(&other_lock);
+}
+
+/* arguments are those of this program. */
+static struct command choose_command(char *const *arguments)
+{
+    (void)pthread_mutex_lock(&other_lock);
+    struct command chosen = other;
+    (void)pthread_mutex_unlock(&other_lock);
+    return chosen.path != NULL ? chosen : (struct command){own_path, arguments};
 }
 
 /* A pipe whose ends are both above standard error, which is to be the host
@@ -64,10 +78,10 @@ enum nd_status nd_child_spawn(const char *argument, struct nd_error *error,
         return ND_OS;
     }
     (void)snprintf(own_argument, sizeof own_argument, "%s", argument);
-    bool is_own = command_path == NULL;
+    struct command command = choose_command(own_argv);
     struct nd_spawn wanted = {.what = "the trainer child",
-                              .path = is_own ? own_path : command_path,
-                              .arguments = is_own ? own_argv : command_argv,
+                              .path = command.path,
+                              .arguments = command.arguments,
                               .descriptors = {down[0], up[1], STDERR_FILENO},
                               .descriptor_count = 3};
     enum nd_status status = nd_spawn(&wanted, error, &process);

@@ -19,7 +19,7 @@ int nd_trainer_child_main(void) ND_MUST_CHECK;
 
 /* Which program is spawned, instead of this one (/proc/self/exe) with
  * ND_TRAINER_ARGUMENT. path and argv (NULL-terminated) are borrowed for good;
- * path NULL restores. Not thread-safe: call it before trainings. */
+ * path NULL restores. Any thread; trainings that begin later are meant. */
 void nd_trainer_set_command(const char *path, char *const argv[]);
 
 #endif

@@ -468,6 +468,7 @@ static void a_lease_that_could_not_be_given_back_is_taken_up_again(void **state)
     struct nd_error error = {""};
     char faulty[300];
     uint64_t id;
+    fixture->rules[0].train_after = 1000000; /* only when it is asked to */
     host_start(fixture);
     HOST_UNTIL(host_status(fixture).has_key);
     host_learn_both(fixture, 0, 60);
@@ -475,8 +476,9 @@ static void a_lease_that_could_not_be_given_back_is_taken_up_again(void **state)
     (void)snprintf(faulty, sizeof faulty, "faulty:training_finish@1+=%s:%s",
                    "unavailable", fixture->options.store);
     fixture->options.store = faulty;
-    host_start(fixture);
+    nd_host_stop(&fixture->host);
     misbehave_like("failure");
+    host_start(fixture);
     must(nd_host_train(fixture->host, NULL, true, &error, &id), &error);
     HOST_UNTIL(host_job(fixture, id).state == ND_HOST_JOB_ENDED);
     misbehave_like(NULL);
@@ -487,6 +489,7 @@ static void a_lease_that_could_not_be_given_back_is_taken_up_again(void **state)
     assert_int_equal(host_job(fixture, id).report.decision,
                      ND_DECISION_PROMOTED);
     nd_host_stop(&fixture->host);
+    assert_int_equal(unsetenv("NEURALD_TEST_FAULTS"), 0);
 }
 
 /* A short lease is 5 s: a host must have tried again by then. */
