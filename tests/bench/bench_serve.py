@@ -336,16 +336,18 @@ def trace_waits(daemon, child, script):
     return waits_behind(child, threads, events) if events else None
 
 
-def measure_training(daemon, folder, findings, rounds=15):
+def measure_training(daemon, folder, findings, rounds=40):
     script = folder / "paced.lua"
     script.write_text(findings.read_text() + PACED)
     child = start_training(daemon)
     with_one, without = [], []
-    for _ in range(rounds):
-        os.kill(child, signal.SIGSTOP)
-        without.append(wrk(daemon, 1, script, connections=32))
-        os.kill(child, signal.SIGCONT)
-        with_one.append(wrk(daemon, 1, script, connections=32))
+    for number in range(2 * rounds):
+        # in turns, and each as often before the other as behind it
+        stopped = number % 4 in (0, 3)
+        os.kill(child, signal.SIGSTOP if stopped else signal.SIGCONT)
+        (without if stopped else with_one).append(
+            wrk(daemon, 1, script, connections=32))
+    os.kill(child, signal.SIGCONT)
     middle = [tuple(statistics.median(column) for column in zip(*windows))
               for windows in (without, with_one)]
     report = Report(daemon, 1)
