@@ -155,6 +155,10 @@ struct nd_scaling {
     float weight[ND_FAMILY_COUNT]; /* a text family's vector has this length;
                                       a named family's values are multiplied */
     uint32_t families;             /* families that are fed at all */
+    uint32_t telling; /* of these: by what a model knows of them it can tell
+                         how familiar a message is; 0 in older models */
+    float usual; /* share of their features that it knows, on average over the
+                    spam that it learned from, of each by the others; 0 to 1 */
 };
 void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r);
 void nd_scaling_write(const struct nd_scaling *scaling,
@@ -179,6 +183,21 @@ struct nd_input {
 void nd_features_input(const struct nd_slotted *slotted,
                        const struct nd_scaling *scaling, struct nd_arena *arena,
                        struct nd_input *input_r);
+
+/* Of the features of each telling family the share whose columns a network
+ * knows, on average over the families that have features; negative where there
+ * is nothing to tell by. */
+float nd_input_known(const struct nd_input *input,
+                     const struct nd_scaling *scaling,
+                     bool (*knows)(const void *context, uint32_t column),
+                     const void *context);
+
+/* How familiar a message is of which that share is known, in proportion to the
+ * usual: from ND_FAMILIAR_LEAST, so that nobody hides behind noise, to 1, also
+ * where there is nothing to tell by. What speaks for spam counts in this
+ * proportion: a kind of mail that was never met is no spam for that. */
+#define ND_FAMILIAR_LEAST 0.6F
+float nd_familiar(const struct nd_scaling *scaling, float known);
 
 /* Whose a column is, the inverse of nd_features_input, for explanations: the
  * text family and its slot; or ND_FAMILY_SYMBOLS and the slot in the registry,

@@ -12,7 +12,7 @@
 
 #include "features/features.h"
 
-#define SCALING_VERSION 2U
+#define SCALING_VERSION 3U
 
 struct resolved {
     uint32_t slot;
@@ -82,6 +82,12 @@ void nd_features_resolve(const struct nd_features *features,
 #define SYMBOLS_BESIDE_TEXT 0.25F
 #define METATOKENS_BESIDE_TEXT 0.05F
 
+/* Single words and 4-grams of them are known from whatever mail; phrases,
+ * links and what senders write into headers are not (docs/decisions). */
+#define TELLING                                                               \
+    (1U << ND_FAMILY_PAIRS | 1U << ND_FAMILY_URLS | 1U << ND_FAMILY_HEADERS | \
+     1U << ND_FAMILY_HEADER_GRAMS)
+
 /* What a message says carries over better than how it is built. */
 #define TEXT_WEIGHT 2.0F
 #define STRUCTURE_WEIGHT 0.8F
@@ -91,6 +97,8 @@ void nd_scaling_default(uint32_t families, struct nd_scaling *scaling_r)
 {
     memset(scaling_r, 0, sizeof *scaling_r);
     scaling_r->families = families & ND_GROUP_ALL;
+    scaling_r->telling = scaling_r->families & TELLING;
+    scaling_r->usual = 1;
     for (size_t family = 0; family < ND_FAMILY_COUNT; family++)
         scaling_r->weight[family] =
             nd_family((enum nd_family)family)->is_text ? TEXT_WEIGHT : 1.0F;
@@ -115,6 +123,8 @@ void nd_scaling_write(const struct nd_scaling *scaling,
         nd_buffer_u8(buffer,
                      (uint8_t)nd_family((enum nd_family)family)->slot_bits);
     }
+    nd_buffer_u32(buffer, scaling->telling);
+    nd_buffer_f32(buffer, scaling->usual);
 }
 
 static enum nd_status fail_scaling(struct nd_error *error)
@@ -184,8 +194,14 @@ enum nd_status nd_scaling_read(struct nd_reader *reader, struct nd_error *error,
     if (version > 1) {
         status = read_slot_bits(reader, count, scaling.families, error);
     }
+    if (version > 2) {
+        scaling.telling = nd_reader_u32(reader);
+        scaling.usual = nd_reader_f32(reader);
+    }
     if (reader->failed || version == 0 || count > 32 ||
-        (count < 32 && scaling.families >> count != 0)) {
+        (count < 32 && scaling.families >> count != 0) ||
+        (scaling.telling & ~scaling.families) != 0 ||
+        !(scaling.usual >= 0 && scaling.usual <= 1)) {
         return fail_scaling(error);
     }
     uint32_t later = scaling.families & ~ND_GROUP_KNOWN;
@@ -296,6 +312,36 @@ void nd_features_input(const struct nd_slotted *slotted,
     }
     feed_named(slotted, base, scaling, &input);
     *input_r = input;
+}
+
+float nd_input_known(const struct nd_input *input,
+                     const struct nd_scaling *scaling,
+                     bool (*knows)(const void *context, uint32_t column),
+                     const void *context)
+{
+    float shares = 0;
+    uint32_t telling = 0, end = 0, i = 0;
+    for (enum nd_family family = 0; family < ND_FAMILY_COUNT; family++) {
+        if (!nd_family(family)->is_text || !is_fed(scaling, family))
+            continue;
+        uint32_t known = 0, first = i;
+        bool tells = (scaling->telling >> family & 1U) != 0;
+        end += 1U << nd_family(family)->slot_bits;
+        for (; i < input->count && input->columns[i] < end; i++)
+            known += tells && knows(context, input->columns[i]);
+        if (tells && i > first) {
+            shares += (float)known / (float)(i - first);
+            telling++;
+        }
+    }
+    return telling > 0 ? shares / (float)telling : -1;
+}
+
+float nd_familiar(const struct nd_scaling *scaling, float known)
+{
+    if (known < 0 || known >= scaling->usual)
+        return 1;
+    return fmaxf(known / scaling->usual, ND_FAMILIAR_LEAST);
 }
 
 enum nd_family nd_input_place(const struct nd_scaling *scaling, uint32_t column,

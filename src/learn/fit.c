@@ -37,7 +37,7 @@ struct fit {
     uint8_t *labels;             /* [count] */
     double *judged;              /* [left_out][count]: log-odds of those that
                                     left a sample out */
-    double *log_odds;            /* [count]: their mean */
+    double *log_odds;            /* [count]: their mean, weighed */
     pthread_mutex_t lock;        /* of all below */
     uint32_t next;               /* member to be trained next */
     double done;                 /* members, and shares of those under way */
@@ -261,6 +261,7 @@ static void set_figures(const struct fit *fit, struct nd_model *model)
     free(probabilities);
 }
 
+/* As scoring will answer: what speaks for spam by how familiar it is. */
 static void average_judgements(struct fit *fit)
 {
     for (size_t i = 0; i < fit->count; i++) {
@@ -268,6 +269,9 @@ static void average_judgements(struct fit *fit)
         for (uint32_t k = 0; k < fit->plan.left_out; k++)
             sum += fit->judged[k * fit->count + i];
         fit->log_odds[i] = sum / fit->plan.left_out;
+        if (sum > 0)
+            fit->log_odds[i] *=
+                (double)nd_familiar(&fit->plan.scaling, fit->plan.known[i]);
     }
 }
 

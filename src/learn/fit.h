@@ -51,7 +51,8 @@ enum nd_status nd_fit(const struct nd_fit_sample *samples, size_t count,
                       struct nd_error *error,
                       struct nd_model **model_r) ND_MUST_CHECK;
 
-/* Log-odds of a model for one sample's features; scaling comes from the
+/* Log-odds of a model for one sample's features, for spam in proportion to how
+ * familiar these are to it (nd_familiar); scaling comes from the
  * model's extra bytes and is parsed once into a scorer. Thread-safe. */
 struct nd_scorer;
 enum nd_status nd_scorer_create(const struct nd_model *model,

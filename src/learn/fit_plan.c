@@ -11,17 +11,16 @@
 
 #include <stdlib.h>
 
-/* Networks that a model is the mean of, fewer only where a class has fewer
- * samples. */
-#define MOST_MEMBERS 8U
 /* With few samples what one member says of a message that it has not learned is
  * much a matter of chance, and the mean of four sets better thresholds: twice
  * the members, half the epochs, a quarter of the folds left out by each. */
 #define FEW_SAMPLES 500U
-#define FEW_MEMBERS (2 * MOST_MEMBERS)
+#define FEW_MEMBERS 16U
 
-/* Networks with text. More units than two a member bring nothing. */
-#define TEXT_UNITS (2U * MOST_MEMBERS)
+/* Networks with text. MEMBERS are those that a model is the mean of, fewer only
+ * where a class has fewer samples. More units bring nothing. */
+#define TEXT_MEMBERS 12U
+#define TEXT_UNITS 16U
 #define TEXT_SIGHTS 8000U /* samples seen in all, within limits of epochs */
 #define TEXT_LEAST_EPOCHS 1U
 #define TEXT_MOST_EPOCHS 10U
@@ -29,7 +28,8 @@
 #define TEXT_WEIGHT_DECAY 0.0001F
 
 /* Networks on named features alone. */
-#define NAMED_UNITS (31U * MOST_MEMBERS)
+#define NAMED_MEMBERS 8U
+#define NAMED_UNITS (31U * NAMED_MEMBERS)
 #define NAMED_SIGHTS 140000U
 #define NAMED_LEAST_EPOCHS 10U
 #define NAMED_MOST_EPOCHS 60U
@@ -71,9 +71,12 @@ static void choose_shape(struct nd_fit_plan *plan,
     for (size_t i = 0; i < count; i++)
         spam += samples[i].label != 0;
     size_t fewest = spam < count - spam ? spam : count - spam;
-    plan->members =
-        within(fewest, 2, count < FEW_SAMPLES ? FEW_MEMBERS : MOST_MEMBERS);
-    plan->left_out = plan->members > MOST_MEMBERS ? plan->members / 4 : 1;
+    bool few = count < FEW_SAMPLES && fewest > NAMED_MEMBERS;
+    plan->members = within(fewest, 2,
+                           few              ? FEW_MEMBERS
+                           : has_text(plan) ? TEXT_MEMBERS
+                                            : NAMED_MEMBERS);
+    plan->left_out = few ? plan->members / 4 : 1;
     plan->units = options->hidden_units;
     if (plan->units == 0)
         plan->units = has_text(plan) ? TEXT_UNITS : NAMED_UNITS;
@@ -129,7 +132,7 @@ static void choose_training(struct nd_fit_plan *plan, size_t count,
         training->input_dropout = NAMED_INPUT_DROPOUT;
         training->learning_rate = NAMED_RATE;
     }
-    if (plan->members > MOST_MEMBERS)
+    if (plan->left_out > 1)
         training->epochs = (training->epochs + 1) / 2;
     if (options->epochs > 0)
         training->epochs = options->epochs;
@@ -149,7 +152,9 @@ void nd_fit_plan_make(const struct nd_fit_sample *samples, size_t count,
 void nd_fit_plan_free(struct nd_fit_plan *plan)
 {
     free(plan->columns);
+    free(plan->known);
     plan->columns = NULL;
+    plan->known = NULL;
 }
 
 /* ---- inputs ---- */
@@ -239,6 +244,34 @@ static struct nd_sparse prune(struct nd_input *input, const uint32_t *places,
     return (struct nd_sparse){kept, input->columns, input->values};
 }
 
+/* Columns by the count of samples that have them. */
+struct crowd {
+    const uint8_t *counts;
+    uint32_t inputs, least;
+};
+
+/* Whether a column would be kept without the one sample that is asked about. */
+static bool others_know(const void *context, uint32_t column)
+{
+    const struct crowd *crowd = context;
+    return column < crowd->inputs && crowd->counts[column] > crowd->least;
+}
+
+/* How much is usually known of spam. */
+static void settle_usual(struct nd_fit_plan *plan,
+                         const struct nd_fit_sample *samples, size_t count)
+{
+    double sum = 0;
+    size_t told = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (samples[i].label == 0 || plan->known[i] < 0)
+            continue;
+        sum += (double)plan->known[i];
+        told++;
+    }
+    plan->scaling.usual = told > 0 ? (float)(sum / (double)told) : 0;
+}
+
 enum nd_status nd_fit_plan_inputs(struct nd_fit_plan *plan,
                                   const struct nd_fit_sample *samples,
                                   size_t count, struct nd_error *error,
@@ -248,13 +281,19 @@ enum nd_status nd_fit_plan_inputs(struct nd_fit_plan *plan,
     struct nd_dataset *set = nd_dataset_create();
     uint8_t *counts = count_columns(plan, samples, count, arena);
     uint32_t *places = nd_calloc(plan->inputs, sizeof(*places));
-    settle_columns(plan, counts, choose_least(plan, counts, count), places);
+    struct crowd crowd = {counts, plan->inputs,
+                          choose_least(plan, counts, count)};
+    settle_columns(plan, counts, crowd.least, places);
+    plan->known = nd_calloc(count, sizeof(*plan->known));
     enum nd_status status = ND_OK;
     for (size_t i = 0; i < count && status == ND_OK; i++) {
         struct nd_input input = input_of(plan, &samples[i], arena);
+        plan->known[i] =
+            nd_input_known(&input, &plan->scaling, others_know, &crowd);
         struct nd_sparse row = prune(&input, places, plan->inputs);
         status = nd_dataset_add(set, &row, samples[i].label != 0, 1, error);
     }
+    settle_usual(plan, samples, count);
     free(counts);
     free(places);
     nd_arena_destroy(&arena);

@@ -22,6 +22,7 @@ struct nd_fit_plan {
      * here, so that what is trained lies close together. */
     uint32_t *columns;
     uint32_t column_count;
+    float *known; /* of each sample: nd_input_known by the others' columns */
 };
 
 /* Chooses. The plan points into itself: do not copy it. */

@@ -37,6 +37,11 @@ void nd_scorer_destroy(struct nd_scorer **scorer)
     *scorer = NULL;
 }
 
+static bool knows(const void *network, uint32_t column)
+{
+    return nd_network_knows(network, column);
+}
+
 double nd_scorer_log_odds(const struct nd_scorer *scorer,
                           const struct nd_slotted *features,
                           struct nd_arena *arena)
@@ -44,5 +49,11 @@ double nd_scorer_log_odds(const struct nd_scorer *scorer,
     struct nd_input input;
     nd_features_input(features, &scorer->scaling, arena, &input);
     struct nd_sparse vector = {input.count, input.columns, input.values};
-    return (double)nd_network_score(scorer->model->network, &vector);
+    const struct nd_network *network = scorer->model->network;
+    double log_odds = (double)nd_network_score(network, &vector);
+    if (log_odds > 0 && scorer->scaling.telling != 0) {
+        float known = nd_input_known(&input, &scorer->scaling, knows, network);
+        log_odds *= (double)nd_familiar(&scorer->scaling, known);
+    }
+    return log_odds;
 }

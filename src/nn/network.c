@@ -241,6 +241,15 @@ float nd_network_score(const struct nd_network *network,
                            upper_layers(network, hidden));
 }
 
+bool nd_network_knows(const struct nd_network *network, uint32_t column)
+{
+    uint32_t row;
+    if (column >= network->shape.inputs)
+        return false;
+    return network->compact == NULL ||
+           nd_compact_find(network->compact, column, &row);
+}
+
 /* Each entry's row is taken off a copy of the sum, so the sum over all rows is
  * done once and not once an entry. */
 void nd_network_contributions(const struct nd_network *network,

@@ -49,6 +49,10 @@ struct nd_shape nd_network_shape(const struct nd_network *network);
 float nd_network_score(const struct nd_network *network,
                        const struct nd_sparse *vector);
 
+/* Whether the network has weights of its own for a column; one that training
+ * never saw, or too seldom to keep, has none. Thread-safe. */
+bool nd_network_knows(const struct nd_network *network, uint32_t column);
+
 /* For each entry of the vector, the change in log-odds that taking that entry
  * alone away would undo: z(x) - z(x without entry). changes_r holds
  * vector->count floats. Thread-safe. */

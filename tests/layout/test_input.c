@@ -154,7 +154,7 @@ static void a_model_says_which_families_it_needs(void **state)
     assert_int_equal(read_scaling(2, 13, known | 1U << 12, 17, &error),
                      ND_VERSION);
     assert_non_null(strstr(error.text, "family 12"));
-    assert_int_equal(read_scaling(3, 9, known, 17, &error), ND_VERSION);
+    assert_int_equal(read_scaling(4, 9, known, 17, &error), ND_VERSION);
     assert_int_equal(read_scaling(2, 9, known | 1U << 12, 17, &error), ND_DATA);
     assert_int_equal(read_scaling(2, MOST_FAMILIES + 1, known, 17, &error),
                      ND_DATA);

@@ -177,6 +177,58 @@ static void resolving_sorts_and_counts_what_is_unknown(void **state)
     nd_registry_destroy(&registry);
 }
 
+static bool knows_even(const void *context, uint32_t column)
+{
+    (void)context;
+    return column % 2 == 0;
+}
+
+/* Pairs and links tell, half and a quarter of them known; words do not, headers
+ * are not there. */
+static void what_is_known_is_counted_by_telling_family(void **state)
+{
+    const uint32_t words[] = {1, 3, 5}, pairs[] = {2, 3}, urls[] = {1, 2, 5, 7};
+    struct nd_slotted slotted = {.families = ND_GROUP_TEXT};
+    struct nd_scaling scaling;
+    struct nd_input input;
+    nd_scaling_default(ND_GROUP_TEXT, &scaling);
+    assert_true((scaling.telling >> ND_FAMILY_PAIRS & 1U) != 0);
+    assert_true((scaling.telling >> ND_FAMILY_WORDS & 1U) == 0);
+    nd_features_input(&slotted, &scaling, arena, &input);
+    assert_true(nd_input_known(&input, &scaling, knows_even, NULL) < 0);
+    slotted.text[ND_FAMILY_WORDS] = (struct nd_slot_list){words, 3};
+    slotted.text[ND_FAMILY_PAIRS] = (struct nd_slot_list){pairs, 2};
+    slotted.text[ND_FAMILY_URLS] = (struct nd_slot_list){urls, 4};
+    nd_features_input(&slotted, &scaling, arena, &input);
+    assert_true(nd_input_known(&input, &scaling, knows_even, NULL) == 0.375F);
+}
+
+static void the_familiar_counts_in_full_and_the_rest_in_part(void **state)
+{
+    const struct nd_scaling scaling = {.usual = 0.5F}, none = {.usual = 0};
+    assert_true(nd_familiar(&scaling, -1) == 1);
+    assert_true(nd_familiar(&scaling, 0.9F) == 1);
+    assert_true(nd_familiar(&scaling, 0.375F) == 0.75F);
+    assert_true(nd_familiar(&scaling, 0) == ND_FAMILIAR_LEAST);
+    assert_true(nd_familiar(&none, 0) == 1);
+}
+
+/* A model of version 2 ends before what tells: all counts in full. */
+static void older_scaling_tells_nothing(void **state)
+{
+    struct nd_scaling scaling, read;
+    struct nd_buffer buffer = {0};
+    struct nd_reader reader;
+    nd_scaling_default(ND_GROUP_TEXT, &scaling);
+    nd_scaling_write(&scaling, &buffer);
+    buffer.data[0] = 2;
+    nd_reader_init(&reader, buffer.data, buffer.length - 8);
+    assert_int_equal(nd_scaling_read(&reader, NULL, &read), ND_OK);
+    assert_int_equal(read.telling, 0);
+    assert_true(nd_familiar(&read, 0) == 1);
+    nd_buffer_free(&buffer);
+}
+
 static void scaling_survives_writing_and_reading(void **state)
 {
     struct nd_scaling scaling, read;
@@ -185,11 +237,14 @@ static void scaling_survives_writing_and_reading(void **state)
     struct nd_error error;
     nd_scaling_default(ND_GROUP_TEXT, &scaling);
     scaling.weight[3] = 0.125F;
+    scaling.usual = 0.625F;
     nd_scaling_write(&scaling, &buffer);
     nd_reader_init(&reader, buffer.data, buffer.length);
     assert_int_equal(nd_scaling_read(&reader, &error, &read), ND_OK);
     assert_int_equal(read.families, scaling.families);
     assert_memory_equal(read.weight, scaling.weight, sizeof(read.weight));
+    assert_int_equal(read.telling, scaling.telling);
+    assert_true(read.usual == 0.625F);
     assert_int_equal(nd_reader_left(&reader), 0);
     nd_buffer_free(&buffer);
 }
@@ -229,6 +284,9 @@ static void scaling_of_later_or_broken_models_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_known_is_counted_by_telling_family),
+        cmocka_unit_test(the_familiar_counts_in_full_and_the_rest_in_part),
+        cmocka_unit_test(older_scaling_tells_nothing),
         cmocka_unit_test(each_text_family_has_the_length_of_its_weight),
         cmocka_unit_test(named_features_follow_the_text_families_that_are_fed),
         cmocka_unit_test(named_families_have_weights_of_their_own),

@@ -202,6 +202,72 @@ static void threads_change_nothing_but_the_time(void **state)
     free_set(&set);
 }
 
+#define SPREAD 40
+
+/* Slots from base up, picked of twenty. */
+static uint32_t *pick(struct nd_random *random, uint32_t base)
+{
+    uint32_t *slots = nd_calloc(PICKED, sizeof(*slots));
+    for (uint32_t n = 0; n < PICKED; n++)
+        slots[n] = base + 2 * n + (uint32_t)nd_random_below(random, 2);
+    return slots;
+}
+
+/* Words that tell the classes apart, links that do not. */
+static struct nd_fit_sample mail_sample(struct nd_random *random, int label,
+                                        uint32_t first_link)
+{
+    struct nd_fit_sample sample = {.label = (uint8_t)label};
+    sample.features.families = 1U << ND_FAMILY_WORDS | 1U << ND_FAMILY_URLS;
+    sample.features.text[ND_FAMILY_WORDS] =
+        (struct nd_slot_list){pick(random, label ? SPREAD : 0), PICKED};
+    sample.features.text[ND_FAMILY_URLS] =
+        (struct nd_slot_list){pick(random, first_link), PICKED};
+    return sample;
+}
+
+static void free_mail(struct nd_fit_sample *sample)
+{
+    free((void *)(uintptr_t)sample->features.text[ND_FAMILY_WORDS].slots);
+    free((void *)(uintptr_t)sample->features.text[ND_FAMILY_URLS].slots);
+}
+
+/* Log-odds of words of a class with links from first_link up. */
+static double answer(const struct nd_model *model, int label,
+                     uint32_t first_link)
+{
+    struct nd_scorer *scorer = NULL;
+    struct nd_arena *arena = nd_arena_create(0);
+    struct nd_random random;
+    nd_random_seed(&random, 77);
+    struct nd_fit_sample sample = mail_sample(&random, label, first_link);
+    assert_int_equal(nd_scorer_create(model, NULL, &scorer), ND_OK);
+    double log_odds = nd_scorer_log_odds(scorer, &sample.features, arena);
+    nd_scorer_destroy(&scorer);
+    nd_arena_destroy(&arena);
+    free_mail(&sample);
+    return log_odds;
+}
+
+/* The links say nothing of the class, but that the model knows them. */
+static void what_was_never_met_is_less_surely_spam(void **state)
+{
+    struct nd_random random;
+    struct nd_fit_sample samples[200];
+    struct set set = {samples, 200};
+    nd_random_seed(&random, 9);
+    for (size_t i = 0; i < set.count; i++)
+        samples[i] = mail_sample(&random, i % 2, 0);
+    struct nd_model *model = fit(&set, &usual);
+    double known = answer(model, 1, 0), unknown = answer(model, 1, 1000);
+    double ham = answer(model, 0, 0), other_ham = answer(model, 0, 1000);
+    assert_true(unknown > 0 && unknown < 0.75 * known);
+    assert_true(other_ham < 0.75 * ham); /* both below 0 */
+    nd_model_destroy(&model);
+    for (size_t i = 0; i < set.count; i++)
+        free_mail(&samples[i]);
+}
+
 static void hidden_units_are_those_of_the_whole(void **state)
 {
     struct set set = make_set(30, 30, 6);
@@ -265,6 +331,7 @@ int main(void)
         cmocka_unit_test(few_samples_give_verdicts),
         cmocka_unit_test(the_seed_alone_decides_the_model),
         cmocka_unit_test(threads_change_nothing_but_the_time),
+        cmocka_unit_test(what_was_never_met_is_less_surely_spam),
         cmocka_unit_test(hidden_units_are_those_of_the_whole),
         cmocka_unit_test(two_of_a_class_are_enough_and_one_is_not),
         cmocka_unit_test(progress_rises_and_may_cancel),

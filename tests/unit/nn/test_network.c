@@ -120,6 +120,22 @@ static void columns_beyond_the_network_are_left_out(void **state)
     nd_network_destroy(&network);
 }
 
+static void a_column_without_weights_is_not_known(void **state)
+{
+    struct nd_network *network = make_network(
+        &(struct nd_shape){
+            .inputs = 70, .layers = 1, .units = {6}, .wide = true},
+        3);
+    memset(network->rows + 65 * network->width, 0,
+           network->width * sizeof(float));
+    nd_network_quantize(network);
+    assert_true(nd_network_knows(network, 64));
+    assert_false(nd_network_knows(network, 65));
+    assert_true(nd_network_knows(network, 69));
+    assert_false(nd_network_knows(network, 70));
+    nd_network_destroy(&network);
+}
+
 static void absurd_values_give_finite_scores(void **state)
 {
     struct nd_network *network = make_network(
@@ -247,6 +263,7 @@ int main(void)
         cmocka_unit_test(the_seed_alone_decides_the_weights),
         cmocka_unit_test(scores_follow_the_formula),
         cmocka_unit_test(columns_beyond_the_network_are_left_out),
+        cmocka_unit_test(a_column_without_weights_is_not_known),
         cmocka_unit_test(absurd_values_give_finite_scores),
         cmocka_unit_test(contributions_are_what_leaving_out_changes),
         cmocka_unit_test(long_vectors_are_summed_whole),
