@@ -32,7 +32,7 @@
     X(free)          \
     X(slist_append)  \
     X(slist_free_all)
-#define MEMBER(name) __typeof__(&curl_##name) name;
+#define MEMBER(name) __typeof__(curl_##name) *(name);
 #define NAME(name) "curl_" #name,
 static struct {
     FUNCTIONS(MEMBER)

@@ -46,7 +46,7 @@
     X(start_daemon)                \
     X(stop_daemon)                 \
     X(suspend_connection)
-#define MEMBER(name) __typeof__(&MHD_##name) name;
+#define MEMBER(name) __typeof__(MHD_##name) *(name);
 #define NAME(name) "MHD_" #name,
 static struct {
     FUNCTIONS(MEMBER)

@@ -385,21 +385,41 @@ static enum nd_status renew(const void *data, size_t length,
     return status;
 }
 
-/* Sections are copied only between samples of one version. */
+/* Appends what both hold; sections are copied, so both are of one version. */
+static enum nd_status merge_walks(struct walk *mine, struct walk *theirs,
+                                  struct nd_buffer *merged,
+                                  struct nd_error *error)
+{
+    size_t before = merged->length;
+    nd_buffer_u8(merged, mine->version);
+    enum nd_status status = merge_sections(mine, theirs, merged, error);
+    if (status == ND_NOTHING && merged->length - before > ND_SAMPLE_MAX_BYTES)
+        status = nd_fail(error, ND_LIMIT, "a merged sample of over %u bytes",
+                         ND_SAMPLE_MAX_BYTES);
+    if (status == ND_NOTHING)
+        return ND_OK;
+    merged->length = before;
+    return status;
+}
+
 static enum nd_status merge_renewed(const void *old, size_t old_length,
                                     const void *added, size_t added_length,
                                     struct nd_buffer *merged,
                                     struct nd_error *error)
 {
-    struct nd_buffer mine = {0}, theirs = {0};
-    enum nd_status status = renew(old, old_length, &mine, error);
+    struct walk mine = {0}, theirs = {0};
+    struct nd_buffer old_anew = {0}, added_anew = {0};
+    enum nd_status status = renew(old, old_length, &old_anew, error);
     if (status == ND_OK)
-        status = renew(added, added_length, &theirs, error);
+        status = renew(added, added_length, &added_anew, error);
     if (status == ND_OK)
-        status = nd_sample_merge(mine.data, mine.length, theirs.data,
-                                 theirs.length, merged, error);
-    nd_buffer_free(&mine);
-    nd_buffer_free(&theirs);
+        status = begin_walk(&mine, old_anew.data, old_anew.length, error);
+    if (status == ND_OK)
+        status = begin_walk(&theirs, added_anew.data, added_anew.length, error);
+    if (status == ND_OK)
+        status = merge_walks(&mine, &theirs, merged, error);
+    nd_buffer_free(&old_anew);
+    nd_buffer_free(&added_anew);
     return status;
 }
 
@@ -408,22 +428,13 @@ enum nd_status nd_sample_merge(const void *old, size_t old_length,
                                struct nd_buffer *merged, struct nd_error *error)
 {
     struct walk mine = {0}, theirs = {0};
-    size_t before = merged->length;
     enum nd_status status = begin_walk(&mine, old, old_length, error);
     if (status == ND_OK)
         status = begin_walk(&theirs, added, added_length, error);
     if (status != ND_OK)
         return status;
-    if (mine.version != theirs.version)
-        return merge_renewed(old, old_length, added, added_length, merged,
-                             error);
-    nd_buffer_u8(merged, mine.version);
-    status = merge_sections(&mine, &theirs, merged, error);
-    if (status == ND_NOTHING && merged->length - before > ND_SAMPLE_MAX_BYTES)
-        status = nd_fail(error, ND_LIMIT, "a merged sample of over %u bytes",
-                         ND_SAMPLE_MAX_BYTES);
-    if (status == ND_NOTHING)
-        return ND_OK;
-    merged->length = before;
-    return status;
+    return mine.version == theirs.version
+               ? merge_walks(&mine, &theirs, merged, error)
+               : merge_renewed(old, old_length, added, added_length, merged,
+                               error);
 }

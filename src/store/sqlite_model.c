@@ -76,7 +76,9 @@ enum nd_status nd_sqlite_model_upload(struct nd_store *store,
     struct nd_buffer read = {0};
     nd_sqlite_begin(db, false);
     bool found = load_blob(db, row.id, digest, &read);
-    if (!found || read.length != length || memcmp(read.data, blob, length) != 0)
+    bool same = found && read.length == length &&
+                (length == 0 || memcmp(read.data, blob, length) == 0);
+    if (!same)
         nd_sqlite_damaged(db, "an uploaded model is not what was stored");
     nd_buffer_free(&read);
     status = nd_sqlite_end(db, ND_OK, error);
