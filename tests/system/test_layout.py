@@ -78,7 +78,7 @@ def fleet(request, tmp_path):
 
 def test_a_family_that_only_grew_serves_the_old_model_in_full(fleet):
     fleet.configure("words")
-    fleet.learn(fleet.old, range(40))
+    fleet.learn(fleet.old, range(80))
     fleet.ask(fleet.old, "train")
     for label in ("spam", "ham"):
         old, new = (fleet.verdict(host, label)
@@ -95,7 +95,7 @@ def test_a_family_that_only_grew_serves_the_old_model_in_full(fleet):
 
 def test_a_model_of_nothing_else_gives_no_opinion_and_says_why(fleet):
     fleet.configure("grams")
-    fleet.learn(fleet.old, range(40))
+    fleet.learn(fleet.old, range(80))
     fleet.ask(fleet.old, "train")
     assert fleet.verdict(fleet.old)["verdict"] == "spam"
     assert fleet.verdict(fleet.new)["verdict"] == "unsure"
@@ -108,21 +108,21 @@ def test_a_model_of_nothing_else_gives_no_opinion_and_says_why(fleet):
     told = fleet.new.run("--config", fleet.folder / "neurald.conf", "train")
     assert told.status == 1, told.err
     assert "0 spam and 0 ham" in told.err
-    assert fleet.status(fleet.new)["refused"]["other_layout"] == 80
+    assert fleet.status(fleet.new)["refused"]["other_layout"] == 160
 
 
 def test_both_versions_score_while_the_store_goes_over(fleet):
     fleet.configure()
-    fleet.learn(fleet.old, range(40))
+    fleet.learn(fleet.old, range(80))
     fleet.ask(fleet.old, "train")
     before = fleet.verdict(fleet.old)
     assert before["verdict"] == "spam"
     assert fleet.verdict(fleet.new)["probability"] > 0.5  # without 4-grams
-    fleet.learn(fleet.new, range(40, 80))
+    fleet.learn(fleet.new, range(80, 160))
     told = fleet.ask(fleet.new, "train", "--json").json
     assert told["decision"] == "promoted"
-    assert told["other_layout"] == 80
-    assert told["spam"] == told["ham"] == 80
+    assert told["other_layout"] == 160
+    assert told["spam"] == told["ham"] == 160
     after = fleet.verdict(fleet.new)
     assert after["generation"] > before["generation"]
     assert fleet.status(fleet.new)["problem"] == ""
@@ -140,9 +140,9 @@ def test_an_old_host_finds_its_model_again_after_many_newer_ones(fleet):
     fleet.configure(keep=1)
     config = ("--config", fleet.folder / "neurald.conf")
     spam = make_mail("spam", 900)
-    fleet.learn(fleet.old, range(40))
+    fleet.learn(fleet.old, range(80))
     fleet.ask(fleet.old, "train")
-    fleet.learn(fleet.new, range(40, 80))
+    fleet.learn(fleet.new, range(80, 160))
     with Daemon(fleet.old, fleet.folder, before=config) as daemon:
         daemon.wait_until_ready()
         before = daemon.score(spam)
@@ -163,25 +163,25 @@ def test_an_old_host_finds_its_model_again_after_many_newer_ones(fleet):
 
 def test_learning_again_gives_a_sample_both_layouts(fleet):
     fleet.configure("words,grams")
-    fleet.learn(fleet.old, range(40))
+    fleet.learn(fleet.old, range(80))
     before = fleet.status(fleet.old)
-    fleet.learn(fleet.new, range(40))
+    fleet.learn(fleet.new, range(80))
     after = fleet.status(fleet.new)
-    assert after["spam"] == after["ham"] == 40
-    assert after["accounts"]["merged"] == 80
+    assert after["spam"] == after["ham"] == 80
+    assert after["accounts"]["merged"] == 160
     assert after["payload_bytes"] > before["payload_bytes"]
     told = fleet.ask(fleet.old, "train", "--json").json
     assert told["decision"] == "promoted"
-    assert told["other_layout"] == 80  # it does not know the new ones
+    assert told["other_layout"] == 160  # it does not know the new ones
     told = fleet.ask(fleet.new, "train", "--json").json
     assert told["other_layout"] == 0
-    fleet.learn(fleet.old, range(40))  # an old host takes nothing away
+    fleet.learn(fleet.old, range(80))  # an old host takes nothing away
     assert fleet.status(fleet.old)["payload_bytes"] == after["payload_bytes"]
 
 
 def test_a_model_of_a_later_layout_is_not_imported(fleet):
     fleet.configure("words")
-    fleet.learn(fleet.new, range(40))
+    fleet.learn(fleet.new, range(80))
     fleet.ask(fleet.new, "train")
     path = fleet.folder / "model"
     fleet.ask(fleet.new, "model", "export", path, "--with-key")

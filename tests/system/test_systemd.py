@@ -108,7 +108,7 @@ def teach(machine):
     folder = machine.root / "tmp/mail"
     for label in ("spam", "ham"):
         (folder / label).mkdir(parents=True, exist_ok=True)
-        for number in range(40):
+        for number in range(80):
             (folder / label / str(number)).write_bytes(
                 make_mail(label, number))
     machine.run("neurald", "learn", *SERVER, "--spam", "/tmp/mail/spam",
