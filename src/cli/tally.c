@@ -46,6 +46,9 @@ void nd_tally_add(struct nd_tally *tally, enum nd_class label,
     }
     if (result->outcome == ND_PUT_REFUSED) {
         tally->refused[result->reason]++;
+        if (result->reason == ND_REFUSED_STORE) {
+            return; /* it gave no counts */
+        }
     }
     tally->known = true;
     tally->count[ND_HAM] = result->count[ND_HAM];

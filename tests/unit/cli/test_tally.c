@@ -37,6 +37,20 @@ static void one_sample_is_one_sample(void **state)
     expect_words(&tally, "+1 spam sample, now 37 spam, 12 ham");
 }
 
+static void a_store_that_fails_changes_no_counts(void **state)
+{
+    struct nd_tally tally = {0};
+    struct nd_put_result failed = {.outcome = ND_PUT_REFUSED,
+                                   .reason = ND_REFUSED_STORE};
+    (void)state;
+    nd_tally_add(&tally, ND_SPAM, &failed);
+    assert_false(tally.known);
+    add(&tally, ND_SPAM, ND_PUT_STORED, ND_REFUSED_NONE);
+    nd_tally_add(&tally, ND_SPAM, &failed);
+    expect_words(&tally, "+1 spam sample, 2 refused (store: 2), now 37 spam, "
+                         "12 ham");
+}
+
 static void nothing_is_said_too(void **state)
 {
     struct nd_tally tally = {0};
@@ -86,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_sample_is_one_sample),
+        cmocka_unit_test(a_store_that_fails_changes_no_counts),
         cmocka_unit_test(nothing_is_said_too),
         cmocka_unit_test(every_outcome_has_words),
         cmocka_unit_test(json_has_the_same_counts),
